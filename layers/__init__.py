@@ -1,0 +1,1 @@
+"""What a city is made of: one kind a file (`KIND`)."""

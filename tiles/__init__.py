@@ -1,0 +1,1 @@
+"""What the wire is made of: one format a file (`FORMAT`)."""

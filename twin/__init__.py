@@ -1,0 +1,1 @@
+"""Nouns, space, time, policy and storage; imports nothing of ours."""

@@ -1,0 +1,88 @@
+"""Bodies: the 3D surfaces of a feature, as one block of bytes.
+
+Layout, little-endian: 4 x uint32 (vertices, faces, rings, corners), then
+vertices float64 (n, 3), ring ends uint32 (rings), face ends uint32 (faces, counted in rings),
+corners uint32, surfaces uint8 (faces). A face's first ring is its outer one, the others are holes;
+rings are not closed (the first corner is not repeated) and run counter-clockwise seen from outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.errors import InvalidGeometry
+
+
+class Surface(IntEnum):
+    """What a face is, after CityGML's boundary surfaces."""
+
+    UNKNOWN = 0
+    GROUND = 1
+    WALL = 2
+    ROOF = 3
+    CLOSURE = 4
+    FLOOR = 5
+    CEILING = 6
+    OTHER = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """Surfaces of one feature at one level of detail."""
+
+    vertices: NDArray[np.float64]
+    """(n, 3) float64: longitude, latitude (degrees), height in metres of the layer's vertical datum."""
+    ring_ends: NDArray[np.uint32]
+    """(rings,) uint32: where each ring ends in `corners`."""
+    face_ends: NDArray[np.uint32]
+    """(faces,) uint32: where each face ends in `ring_ends`."""
+    corners: NDArray[np.uint32]
+    """(corners,) uint32: vertex indices."""
+    surfaces: NDArray[np.uint8]
+    """(faces,) uint8: `Surface`."""
+
+    def encode(self) -> bytes:
+        """The block of bytes that a store keeps."""
+        head = np.array(
+            [len(self.vertices), len(self.face_ends), len(self.ring_ends), len(self.corners)], "<u4"
+        )
+        parts = (
+            head,
+            self.vertices.astype("<f8", copy=False),
+            self.ring_ends.astype("<u4", copy=False),
+            self.face_ends.astype("<u4", copy=False),
+            self.corners.astype("<u4", copy=False),
+            self.surfaces.astype("u1", copy=False),
+        )
+        return b"".join(np.ascontiguousarray(p).tobytes() for p in parts)
+
+
+def decode(block: bytes) -> Body:
+    """The body in a block of bytes.
+
+    Raises:
+        InvalidGeometry: the block's length is not what its head says.
+    """
+    if len(block) < 16:
+        raise InvalidGeometry(f"a body of {len(block)} bytes has no head")
+    n, faces, rings, corners = (int(v) for v in np.frombuffer(block, "<u4", 4))
+    if len(block) != 16 + 24 * n + 4 * (rings + faces + corners) + faces:
+        raise InvalidGeometry(f"a body of {len(block)} bytes does not hold what its head says")
+    at = 16
+    vertices = np.frombuffer(block, "<f8", 3 * n, at).reshape(n, 3)
+    at += 24 * n
+    ring_ends = np.frombuffer(block, "<u4", rings, at)
+    at += 4 * rings
+    face_ends = np.frombuffer(block, "<u4", faces, at)
+    at += 4 * faces
+    return Body(
+        vertices=vertices,
+        ring_ends=ring_ends,
+        face_ends=face_ends,
+        corners=np.frombuffer(block, "<u4", corners, at),
+        surfaces=np.frombuffer(block, "u1", faces, at + 4 * corners),
+    )
