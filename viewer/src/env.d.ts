@@ -1,0 +1,3 @@
+/// <reference types="vite/client" />
+
+declare const CESIUM_BASE_URL: string;

@@ -1,0 +1,158 @@
+/** The one reactive state: the frame and the scene talk through it, and the link in the address bar is made of it. */
+import { reactive } from "vue";
+import type { Lang, LayerSummary, Site } from "../api/types";
+
+export type Mode = "3d" | "2d";
+export type Base = "map" | "imagery";
+export type ToolId = "distance" | "area" | "height" | "incident" | null;
+
+/** Where the eye is: degrees, metres above the ellipsoid. Heading 0 is north, pitch -90 straight down. */
+export interface Camera {
+  lon: number;
+  lat: number;
+  height: number;
+  heading: number;
+  pitch: number;
+}
+
+/** A place on the map; height in metres, null where nothing is known. */
+export interface Place {
+  lon: number;
+  lat: number;
+  height: number | null;
+}
+
+/** Something that was clicked; the id is the API's id. */
+export interface Hit {
+  layer: string;
+  id: string;
+  kind: string;
+  title: string;
+  lon?: number;
+  lat?: number;
+  height?: number | null;
+  /** Metres from the click, when the server was asked. */
+  distance?: number;
+  properties?: Record<string, unknown>;
+}
+
+/** One click: where, and everything under it (empty: ground). */
+export interface Picked {
+  place: Place | null;
+  hits: Hit[];
+}
+
+export interface Selected {
+  layer: string;
+  id: string;
+}
+
+/** A range of one column; null means open. */
+export interface LayerFilter {
+  column: string;
+  min: number | null;
+  max: number | null;
+}
+
+/** How a person wants one layer. */
+export interface LayerView {
+  visible: boolean;
+  /** 0 to 1. */
+  opacity: number;
+  /** Position from the top of the tree; smaller is drawn above. */
+  order: number;
+  /** Legend values (as text, see `classKey`) that are switched off. */
+  hidden: string[];
+  filter: LayerFilter | null;
+}
+
+export interface Loading {
+  state: "pending" | "ready" | "failed";
+  /** Why it failed, a sentence for people. */
+  reason?: string;
+  /** Changing this number asks the scene to try again. */
+  retry?: number;
+}
+
+export interface ToolResult {
+  tool: Exclude<ToolId, null>;
+  /** Metres, square metres or metres; by `tool`. */
+  value: number | null;
+  /** Further figures, e.g. horizontal and vertical parts of a height; metres. */
+  parts?: { name: "horizontal" | "vertical" | "perimeter" | "slope" | "segments"; value: number }[];
+  points: Place[];
+  /** False while the hand is still drawing. */
+  done: boolean;
+}
+
+export interface AppState {
+  site: Site | null;
+  catalogue: LayerSummary[];
+  layers: Record<string, LayerView>;
+  /** Valid time that is looked at, RFC 3339; null is now, live. */
+  at: string | null;
+  /** "As known on"; null is now. */
+  known: string | null;
+  /** The moment that the slider is at while it is dragged, RFC 3339; null when it rests (then `at` counts). */
+  scrub: string | null;
+  /** The server's now, RFC 3339. */
+  now: string;
+  mode: Mode;
+  base: Base;
+  underground: boolean;
+  lang: Lang;
+  dark: boolean;
+  selected: Selected | null;
+  hovered: Selected | null;
+  picked: Picked | null;
+  /** Written by the scene when a move ends. */
+  camera: Camera | null;
+  /** Written by the scene under the pointer. */
+  cursor: Place | null;
+  /** Metres on the ground for one CSS pixel in the middle of the view; written by the scene. */
+  metresPerPixel: number | null;
+  /** What each layer is doing; written by the scene. */
+  loading: Record<string, Loading>;
+  tool: ToolId;
+  toolResult: ToolResult | null;
+  /** A circle to show (impact radius); metres. */
+  ring: { lon: number; lat: number; radius: number } | null;
+  /** Ids to light up beside the selected one, by layer. */
+  highlighted: Record<string, string[]>;
+  /** The scene could not start: why. */
+  sceneError: string | null;
+}
+
+export function createApp(): AppState {
+  return reactive<AppState>({
+    site: null,
+    catalogue: [],
+    layers: {},
+    at: null,
+    known: null,
+    scrub: null,
+    now: new Date().toISOString(),
+    mode: "3d",
+    base: "map",
+    underground: false,
+    lang: "zh",
+    dark: false,
+    selected: null,
+    hovered: null,
+    picked: null,
+    camera: null,
+    cursor: null,
+    metresPerPixel: null,
+    loading: {},
+    tool: null,
+    toolResult: null,
+    ring: null,
+    highlighted: {},
+    sceneError: null,
+  });
+}
+
+/** The key under which a legend value is switched on and off. */
+export function classKey(value: unknown): string {
+  return value === null || value === undefined ? "" : String(value);
+}
