@@ -73,7 +73,7 @@ class Kind:
     """Target column -> source names, matched after NFKC, trim, upper case, without spaces, `_`, `-`,
     brackets and units. Targets may be `id`, `valid_from`, `valid_to` too."""
     conform: Callable[[Batch], Batch] | None = None
-    """What the kind adds after the general conform: derived columns, checks. Rows it refuses go to `rejected`."""
+    """What the kind adds after the general conform: derived columns, checks; refuses into `rejected`."""
     mesh: Callable[[pa.Table, Placed], Mesh | None] | None = None
     """Rows (with bodies) to a mesh; for `3dtiles`."""
     mesh_columns: tuple[str, ...] = ()

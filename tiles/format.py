@@ -1,4 +1,4 @@
-"""What a format is: a name, a media type and an encoder. A module in `tiles/` that defines `FORMAT` is one."""
+"""What a format is: a name, a media type, an encoder. A module in `tiles/` with `FORMAT` is one."""
 
 from __future__ import annotations
 

@@ -35,7 +35,9 @@ class Catalogue(Protocol):
         """The layer's ingest reports, newest first. Raises LayerNotFound."""
         ...
 
-    def quarantine(self, layer: str, policy: Policy, *, limit: int = 1000) -> tuple[int, tuple[Rejected, ...]]:
+    def quarantine(
+        self, layer: str, policy: Policy, *, limit: int = 1000
+    ) -> tuple[int, tuple[Rejected, ...]]:
         """How many rows the layer's last delivery of each source refused, and the first of them."""
         ...
 
@@ -142,7 +144,12 @@ class Streams(Protocol):
         ...
 
     def datastreams(
-        self, *, layer: str | None = None, thing: str | None = None, ids: Sequence[int] | None = None, policy: Policy
+        self,
+        *,
+        layer: str | None = None,
+        thing: str | None = None,
+        ids: Sequence[int] | None = None,
+        policy: Policy,
     ) -> tuple[Datastream, ...]:
         """Datastreams with their latest value."""
         ...
@@ -160,7 +167,9 @@ class Streams(Protocol):
         """time, value; by time."""
         ...
 
-    def buckets(self, datastream: int, *, start: datetime, end: datetime, points: int, policy: Policy) -> pa.Table:
+    def buckets(
+        self, datastream: int, *, start: datetime, end: datetime, points: int, policy: Policy
+    ) -> pa.Table:
         """time (of the bucket), count, min, max, mean; empty buckets left out."""
         ...
 
@@ -183,5 +192,3 @@ class Store(Catalogue, Readable, Writable, Feed, Spread, Streams, Archive, Proto
     def close(self) -> None:
         """Let go of the files or connections."""
         ...
-
-

@@ -3,7 +3,7 @@
 A row's fixed columns, after `conform`:
 
     id          string     stable and unique in its layer
-    geom        binary     WKB; longitude, latitude (degrees, CRS84), z in metres; a valid 2D footprint for areas
+    geom        binary     WKB; longitude, latitude (degrees), z in metres; a valid 2D footprint for areas
     body_lod1…  binary     `twin.body.Body` bytes, optional
     valid_from  timestamp[us, UTC] or null (null: the delivery's date)
     valid_to    timestamp[us, UTC] or null (null: open)
@@ -61,9 +61,7 @@ def is_attribute(name: str) -> bool:
 
 def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
     """The attribute columns of an Arrow schema as the catalogue describes them."""
-    return tuple(
-        Column(name=f.name, type=column_type(f.type)) for f in schema if is_attribute(f.name)
-    )
+    return tuple(Column(name=f.name, type=column_type(f.type)) for f in schema if is_attribute(f.name))
 
 
 def column_type(arrow: pa.DataType) -> ColumnType:

@@ -70,4 +70,3 @@ class Reader:
     """Looks at the first bytes where the suffix does not settle it (`.json`, `.csv`, `.gml`)."""
     together: bool = False
     """Several files make one layer (rasters, stations with their series); otherwise each is read by itself."""
-
