@@ -1,0 +1,94 @@
+"""What a site may set: `TWIN_*` variables, then `twin.toml` in TWIN_HOME, then the defaults here.
+
+Made once at a front door and passed down; nothing reads the environment at import.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from twin.errors import InvalidParameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One site's settings and where its things lie."""
+
+    home: Path
+    """The folder that everything lives in."""
+    memory_mb: int = 4096
+    """What the store may use."""
+    cache_mb: int = 4096
+    """What the tile cache may use on disk."""
+    reader_memory_mb: int = 12_288
+    """Address space of the process that reads a source."""
+    reader_seconds: int = 3600
+    """Processor time of the process that reads a source."""
+    max_body_mb: int = 16
+    """The largest body of a request."""
+    max_limit: int = 10_000
+    """The largest page of items; a larger `limit` is lowered to it."""
+
+    @property
+    def database(self) -> Path:
+        """The embedded store's file."""
+        return self.home / "twin.duckdb"
+
+    @property
+    def rasters(self) -> Path:
+        """COGs by content: `<sha256>.tif`."""
+        return self.home / "rasters"
+
+    @property
+    def cache(self) -> Path:
+        """Tiles by key."""
+        return self.home / "cache"
+
+    @property
+    def index(self) -> Path:
+        """The small database: search and jobs."""
+        return self.home / "small.sqlite"
+
+    @property
+    def socket(self) -> Path:
+        """Where a running server takes deliveries."""
+        return self.home / "twin.sock"
+
+
+def load(environment: Mapping[str, str] | None = None, *, home: Path | None = None) -> Settings:
+    """The settings of a home.
+
+    Raises:
+        InvalidParameter: `twin.toml` does not parse, or names a setting that nobody reads.
+    """
+    environment = os.environ if environment is None else environment
+    folder = (home or Path(environment.get("TWIN_HOME", "twin-home"))).expanduser().resolve()
+    given: dict[str, Any] = _file(folder / "twin.toml")
+    for f in fields(Settings):
+        if f.name != "home" and f"TWIN_{f.name.upper()}" in environment:
+            given[f.name] = _number(f"TWIN_{f.name.upper()}", environment[f"TWIN_{f.name.upper()}"])
+    known = {f.name for f in fields(Settings)} - {"home"}
+    if unknown := sorted(set(given) - known):
+        raise InvalidParameter(f"twin.toml: no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return Settings(home=folder, **given)
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidParameter(f"{path.name} does not parse: {error}") from error
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidParameter(f"{name} is {text!r}; it takes a whole number") from error
