@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import { decodeLink, emptyLink, encodeLink, type Link, linkedLayers } from "./link";
+
+const full: Link = {
+  camera: { lon: 118.3613412, lat: 38.3512001, height: 1234.56, heading: 359.99, pitch: -45.5 },
+  mode: "2d",
+  base: "imagery",
+  underground: true,
+  at: "2021-07-01T00:00:00Z",
+  known: "2023-01-02T03:04:05Z",
+  layers: [
+    {
+      id: "buildings",
+      opacity: 0.6,
+      hidden: ["住宅", "a,b;c:d&e"],
+      filter: { column: "高度 m", min: 10, max: null },
+    },
+    { id: "2021", opacity: 1, hidden: [""], filter: null },
+    { id: "1", opacity: 0, hidden: [], filter: { column: "h", min: null, max: -2.5 } },
+  ],
+  selected: { layer: "buildings", id: "楼/3 号=#1" },
+  panel: "layer:buildings",
+  lang: "en",
+};
+
+test("a full view comes back exactly", () => {
+  expect(decodeLink(`#${encodeLink(full)}`)).toEqual(full);
+});
+
+test("an untouched view has an empty link, and an empty link is an untouched view", () => {
+  expect(encodeLink(emptyLink)).toBe("");
+  expect(decodeLink("")).toEqual(emptyLink);
+});
+
+test("a link with no layer on is not a link that says nothing about layers", () => {
+  expect(decodeLink(encodeLink({ ...emptyLink, layers: [] })).layers).toEqual([]);
+  expect(decodeLink(encodeLink(emptyLink)).layers).toBeNull();
+});
+
+test("the camera keeps a centimetre and the link stays short", () => {
+  const camera = { lon: 118.36134123456, lat: 38.3512, height: 900.123456, heading: 0, pitch: -90 };
+  expect(encodeLink({ ...emptyLink, camera })).toBe("c=118.3613412,38.3512,900.12,0,-90");
+});
+
+test.each([
+  "c=1,2",
+  "c=200,0,1,0,0",
+  "c=a,b,c,d,e",
+  "t=yesterday",
+  "s=buildings",
+  "l=",
+  "%E0%A4%A",
+  "t=%zz",
+  "m=4d",
+])("a broken link (%s) still opens", (hash) => {
+  const link = decodeLink(hash);
+  expect(link.camera).toBeNull();
+  expect(link.at).toBeNull();
+  expect(link.selected).toBeNull();
+  expect(link.mode).toBe("3d");
+});
+
+test("layers are listed from the top of the tree", () => {
+  const view = { visible: true, opacity: 1, hidden: [], filter: null };
+  const views = {
+    a: { ...view, order: 2 },
+    b: { ...view, order: 0 },
+    c: { ...view, order: 1, visible: false },
+  };
+  expect(linkedLayers(views).map((layer) => layer.id)).toEqual(["b", "a"]);
+});
