@@ -1,0 +1,23 @@
+"""`python -m data_samples OUT [SEED]` writes the sample county into a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from data_samples import county
+
+
+def main() -> None:
+    """Write the county where the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m data_samples", description=county.__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=7)
+    given = parser.parse_args()
+    contents = county.write(given.folder, seed=given.seed, progress=lambda part: print(part, file=sys.stderr))
+    print(f"{len(contents.entries)} files in {given.folder}")
+
+
+if __name__ == "__main__":
+    main()
