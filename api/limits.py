@@ -1,0 +1,95 @@
+"""Limits that come before any parsing, and the rule that an open twin talks to its own machine only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+
+URL_BYTES = 8192
+HEADER_BYTES = 32_768
+HEADER_COUNT = 100
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+
+class BodyTooLarge(Exception):  # noqa: N818  it is only a signal between here and the wrapper
+    """The body passed the limit while it was being read."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """An ASGI wrapper: URL, headers, method, Host, Origin and body size."""
+
+    app: ASGIApp
+    body_bytes: int
+    anywhere: bool = False
+    """Whether other hosts may ask (`--open`)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is beyond a limit; hand on the rest with a counted body."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal:
+            await problem(*refusal)(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, self._counted(receive), watched)
+        except BodyTooLarge:
+            if not started:
+                await problem(413, "too-large", f"the body is larger than {self.body_bytes} bytes")(scope, receive, send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.body_bytes:
+                raise BodyTooLarge
+            return message
+
+        return counted
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+        headers = Headers(scope=scope)
+        raw = scope["headers"]
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_BYTES:
+            return 414, "too-large", f"the address is longer than {URL_BYTES} bytes"
+        if len(raw) > HEADER_COUNT or sum(len(k) + len(v) for k, v in raw) > HEADER_BYTES:
+            return 431, "too-large", f"more than {HEADER_COUNT} headers or {HEADER_BYTES} bytes of them"
+        if scope["method"] not in METHODS:
+            return 405, "method-not-allowed", f"{scope['method'][:20]} is not offered"
+        if headers.get("content-encoding", "identity") != "identity":
+            return 415, "unsupported-media-type", "a compressed body is not taken; send it plain"
+        if int(headers.get("content-length") or 0) > self.body_bytes:
+            return 413, "too-large", f"the body is larger than {self.body_bytes} bytes"
+        return self._stranger(scope["method"], headers)
+
+    def _stranger(self, method: str, headers: Mapping[str, str]) -> tuple[int, str, str] | None:
+        host = _host(headers.get("host", ""))
+        if not self.anywhere and host not in LOOPBACK:
+            return 400, "invalid-parameter", "this twin answers to its own machine only (Host is another)"
+        origin = headers.get("origin")
+        if origin and method not in ("GET", "HEAD") and urlsplit(origin).netloc != headers.get("host"):
+            return 403, "forbidden", "a page of another origin may not write here"
+        return None
+
+
+def _host(value: str) -> str:
+    return (urlsplit(f"//{value}").hostname or "") if value.isascii() else ""

@@ -1,0 +1,224 @@
+"""The query string of an items request, parsed once into a Query (OGC API Features Parts 1 and 2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pyproj
+from starlette.datastructures import QueryParams
+
+from api.ogc import crs
+from twin import moments
+from twin.errors import InvalidParameter, UnknownParameter, UnknownProperty
+from twin.model import BBox, Column, LayerState, Op, Property, Query, Sort
+from twin.policy import Policy
+
+PARAMETERS = (
+    "bbox", "bbox-crs", "datetime", "known", "limit", "sortby", "properties", "crs", "f", "page",
+)  # fmt: skip
+DEFAULT_LIMIT = 10
+PERIODS = ("valid_from", "valid_to", "recorded_from")
+ID = "id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items:
+    """An items request: the query and how its answer is to be written."""
+
+    query: Query
+    crs: pyproj.CRS | None
+    crs_uri: str
+    form: str
+
+
+def parse(params: QueryParams, state: LayerState, policy: Policy, *, form: str, most: int) -> Items:
+    """The request that a query string makes of a layer.
+
+    Raises:
+        UnknownParameter, InvalidParameter, UnknownProperty, UnknownCRS: what is wrong, and what is possible.
+    """
+    columns = {column.name: column for column in state.layer.columns}
+    said = single(params, {*PARAMETERS, ID, *columns})
+    target = crs.parse(said["crs"], "crs") if "crs" in said else None
+    query = Query(
+        layer=state.layer.id,
+        policy=policy,
+        bbox=_bbox(said),
+        at=moments.parse_extent(said["datetime"]) if "datetime" in said else None,
+        known=moments.parse(said["known"], "known") if "known" in said else None,
+        filter=_equals(said, columns),
+        ids=(said[ID],) if ID in said else None,
+        columns=_properties(said, columns),
+        sort=_sort(said, columns),
+        limit=_limit(said, most),
+    )
+    if "page" in said:
+        query = turn(query, said["page"])
+    return Items(query=query, crs=target, crs_uri=said.get("crs", crs.CRS84), form=said.get("f", form))
+
+
+def single(params: QueryParams, known: set[str]) -> dict[str, str]:
+    """Each parameter once.
+
+    Raises:
+        UnknownParameter: one that nobody reads (Features Part 1, /req/core/query-param-unknown).
+        InvalidParameter: one that stands twice.
+    """
+    said: dict[str, str] = {}
+    for name, value in params.multi_items():
+        if name not in known:
+            raise UnknownParameter(f"no parameter {name[:200]!r}; there are {', '.join(sorted(known))}")
+        if name in said:
+            raise InvalidParameter(f"{name} stands twice")
+        said[name] = value
+    return said
+
+
+def numbers(text: str, name: str) -> list[float]:
+    """Finite numbers between commas."""
+    try:
+        values = [float(v) for v in text.split(",")]
+    except ValueError as error:
+        raise InvalidParameter(f"{name}={text[:200]!r} must be numbers between commas") from error
+    if not all(map(math.isfinite, values)):
+        raise InvalidParameter(f"{name}={text[:200]!r} must be finite")
+    return values
+
+
+def _bbox(said: Mapping[str, str]) -> BBox | None:
+    source = crs.parse(said["bbox-crs"], "bbox-crs") if "bbox-crs" in said else None
+    if "bbox" not in said:
+        return None
+    values = numbers(said["bbox"], "bbox")
+    if len(values) not in (4, 6):
+        raise InvalidParameter(f"bbox has {len(values)} numbers; it takes 4 (or 6 with heights)")
+    if len(values) == 6:  # heights do not narrow the answer: features are selected in plan
+        values = [*values[:2], *values[3:5]]
+    found = crs.box((values[0], values[1], values[2], values[3]), source)
+    if found.south > found.north:
+        raise InvalidParameter(f"bbox={said['bbox'][:200]!r}: its south is above its north")
+    if abs(found.south) > 90 or abs(found.north) > 90 or abs(found.west) > 180 or abs(found.east) > 180:
+        raise InvalidParameter(f"bbox={said['bbox'][:200]!r} reaches outside the world; west,south,east,north in degrees")
+    return found
+
+
+def _limit(said: Mapping[str, str], most: int) -> int:
+    text = said.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise InvalidParameter(f"limit={text[:50]!r} must be a whole number from 1 to {most}")
+    return min(int(text), most)
+
+
+def _sort(said: Mapping[str, str], columns: Mapping[str, Column]) -> tuple[Sort, ...]:
+    keys = [key for key in said.get("sortby", "").split(",") if key]
+    return tuple(_key(key, columns) for key in keys)
+
+
+def _key(text: str, columns: Mapping[str, Column]) -> Sort:
+    name = text.lstrip("+- ")
+    if name not in columns and name not in (ID, *PERIODS):
+        raise UnknownProperty(f"sortby: no property {name[:200]!r}; there are {_names(columns)}")
+    return Sort(column=name, descending=text.startswith("-"))
+
+
+def _properties(said: Mapping[str, str], columns: Mapping[str, Column]) -> tuple[str, ...] | None:
+    if "properties" not in said:
+        return None
+    names = [name for name in said["properties"].split(",") if name]
+    for name in names:
+        if name not in columns and name not in (ID, *PERIODS):
+            raise UnknownProperty(f"properties: no property {name[:200]!r}; there are {_names(columns)}")
+    return tuple(names)
+
+
+def _names(columns: Mapping[str, Column]) -> str:
+    return ", ".join([ID, *columns, *PERIODS])
+
+
+def _equals(said: Mapping[str, str], columns: Mapping[str, Column]) -> Op | None:
+    found = [
+        Op(op="=", args=(Property(name=name), literal(said[name], column)))
+        for name, column in columns.items()
+        if name in said and name not in PARAMETERS
+    ]
+    if len(found) < 2:
+        return found[0] if found else None
+    return Op(op="and", args=tuple(found))
+
+
+def literal(text: str, column: Column) -> Any:
+    """A query string's text as a value of a column.
+
+    Raises:
+        InvalidParameter: it is none.
+    """
+    try:
+        if column.type == "integer":
+            return int(text)
+        if column.type == "number":
+            return float(text)
+    except ValueError as error:
+        raise InvalidParameter(f"{column.name}={text[:200]!r} must be a number") from error
+    if column.type == "boolean":
+        if text not in ("true", "false"):
+            raise InvalidParameter(f"{column.name}={text[:200]!r} must be true or false")
+        return text == "true"
+    if column.type in ("datetime", "date"):
+        moment = moments.parse(text, column.name)
+        return moment.date() if column.type == "date" else moment
+    return text
+
+
+def token(query: Query, known: datetime, after: tuple[Any, ...]) -> str:
+    """What a `next` link carries: the moment that the first page knew, and the last row's sort values and id."""
+    body = orjson.dumps([moments.microseconds(known), _moment(query), [_plain(v) for v in after]])
+    return base64.urlsafe_b64encode(_seal(query, body) + body).rstrip(b"=").decode()
+
+
+def turn(query: Query, page: str) -> Query:
+    """The query of a following page.
+
+    Raises:
+        InvalidParameter: the token was changed, or belongs to another query.
+    """
+    wrong = InvalidParameter("page is not one that this query gave; follow the `next` link, or leave page out")
+    try:
+        raw = base64.urlsafe_b64decode(page + "=" * (-len(page) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise wrong from error
+    seal, body = raw[:12], raw[12:]
+    canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == page
+    if seal != _seal(query, body) or not canonical:
+        raise wrong
+    known, at, after = orjson.loads(body)
+    return replace(
+        query,
+        known=moments.from_microseconds(known),
+        at=moments.from_microseconds(at) if at is not None else query.at,
+        after=tuple(_typed(v) for v in after),
+    )
+
+
+def _moment(query: Query) -> int | None:
+    return moments.microseconds(query.at) if isinstance(query.at, datetime) else None
+
+
+def _plain(value: Any) -> Any:
+    return {"t": moments.microseconds(value)} if isinstance(value, datetime) else value
+
+
+def _typed(value: Any) -> Any:
+    return moments.from_microseconds(value["t"]) if isinstance(value, dict) else value
+
+
+def _seal(query: Query, body: bytes) -> bytes:
+    same = (query.layer, query.bbox, query.filter, query.ids, query.sort, query.branch, query.policy.key)
+    return hashlib.blake2b(repr(same).encode() + body, digest_size=12).digest()

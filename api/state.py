@@ -1,0 +1,37 @@
+"""What a running server has: made once at start, handed to the routes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fastapi import Request
+
+from api.hub import Hub
+from pipelines.search import Index
+from twin.policy import Policy
+from twin.settings import Settings
+from twin.store import Store
+
+
+@dataclass
+class Twin:
+    """The server's parts."""
+
+    settings: Settings
+    store: Store
+    hub: Hub
+    index: Index
+    policy: Policy = field(default_factory=Policy.open)
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    ready: threading.Event = field(default_factory=threading.Event)
+    starting: str = "starting"
+    """What it is waiting for, for `/readyz`."""
+
+
+def of(request: Request) -> Twin:
+    """The server's parts, for a route (`Depends(of)`)."""
+    twin: Twin = request.app.state.twin
+    return twin
