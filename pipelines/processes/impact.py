@@ -1,0 +1,121 @@
+"""What lies inside a place or within a distance of it, layer by layer: counts and ids."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyproj
+import shapely
+
+from pipelines.processes.process import Context, Process
+from twin.errors import InvalidGeometry, InvalidParameter
+from twin.model import BBox, LayerState, Query, Titles
+
+IDS = 10_000
+"""Ids listed for one layer; `count` is exact beyond that and `truncated` says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """A place and how far around it."""
+
+    geometry: dict[str, Any] = field(
+        metadata={"format": "geojson-geometry", "title_zh": "位置", "title_en": "Place"}
+    )
+    radius: float = field(
+        default=0.0,
+        metadata={
+            "title_zh": "半径", "title_en": "Radius", "unit": "m", "minimum": 0, "maximum": 100_000,
+        },
+    )  # fmt: skip
+    layers: list[str] | None = field(
+        default=None, metadata={"title_zh": "图层", "title_en": "Layers (all when left out)"}
+    )
+
+
+def run(inputs: Inputs, context: Context) -> dict[str, Any]:
+    """A member for each layer that has something there.
+
+    Distances are planar in an azimuthal equidistant projection about the place (Snyder 1987, chapter 25):
+    exact from its middle, and within 0.1 % for the sizes allowed.
+    """
+    place = _geometry(inputs.geometry)
+    projection = _around(place)
+    zone = shapely.buffer(_project(place, projection), inputs.radius) if inputs.radius else _project(place, projection)
+    box = _box(zone, projection)
+    states = [s for s in context.store.layers(context.policy) if s.layer.geometry != "Raster"]
+    if inputs.layers is not None:
+        states = _chosen(states, inputs.layers)
+    found = {s.layer.id: _within(s, box, zone, projection, context) for s in states}
+    return {layer: answer for layer, answer in found.items() if answer["count"] or inputs.layers is not None}
+
+
+def _geometry(said: dict[str, Any]) -> shapely.Geometry:
+    import orjson
+
+    try:
+        place = shapely.from_geojson(orjson.dumps(said))
+    except (shapely.GEOSException, orjson.JSONEncodeError) as error:
+        raise InvalidGeometry(f"geometry is no GeoJSON geometry: {error}") from error
+    if place is None or place.is_empty or not place.is_valid:
+        reason = "empty" if place is None or place.is_empty else shapely.is_valid_reason(place)
+        raise InvalidGeometry(f"geometry cannot be used: {reason}")
+    west, south, east, north = place.bounds
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        raise InvalidGeometry("geometry is outside the world; coordinates are longitude, latitude in degrees")
+    return place
+
+
+def _around(place: shapely.Geometry) -> pyproj.Transformer:
+    middle = shapely.centroid(place)
+    local = f"+proj=aeqd +lat_0={middle.y:.9f} +lon_0={middle.x:.9f} +datum=WGS84 +units=m"
+    return pyproj.Transformer.from_crs("OGC:CRS84", local, always_xy=True)
+
+
+def _project(geometries: Any, to: pyproj.Transformer) -> Any:
+    return shapely.transform(shapely.force_2d(geometries), lambda xy: np.column_stack(to.transform(xy[:, 0], xy[:, 1])))
+
+
+def _box(zone: shapely.Geometry, projection: pyproj.Transformer) -> BBox:
+    west, south, east, north = projection.transform_bounds(*zone.bounds, direction="INVERSE", densify_pts=21)
+    return BBox(west=west, south=south, east=east, north=north)
+
+
+def _chosen(states: list[LayerState], wanted: list[str]) -> list[LayerState]:
+    by_id = {s.layer.id: s for s in states}
+    if missing := [w for w in wanted if w not in by_id]:
+        raise InvalidParameter(f"no layer {', '.join(missing)[:200]}; there are {', '.join(by_id)}")
+    return [by_id[w] for w in wanted]
+
+
+def _within(
+    state: LayerState, box: BBox, zone: shapely.Geometry, projection: pyproj.Transformer, context: Context
+) -> dict[str, Any]:
+    query = Query(
+        layer=state.layer.id, policy=context.policy, bbox=box, at=context.at, known=context.known, columns=()
+    )
+    table = context.store.read(query)
+    geometries = shapely.from_wkb(table["geom"].to_numpy(zero_copy_only=False))
+    shapely.prepare(zone)
+    inside = shapely.intersects(zone, _project(geometries, projection)) if len(table) else np.zeros(0, bool)
+    ids = np.asarray(table["id"].to_pylist(), object)[inside]
+    return {
+        "count": len(ids),
+        "ids": ids[:IDS].tolist(),
+        "title": asdict(state.layer.title),
+        "kind": state.layer.kind,
+        **({"truncated": True} if len(ids) > IDS else {}),
+    }
+
+
+PROCESS = Process(
+    name="impact",
+    title=Titles(zh="影响范围", en="Impact"),
+    description=Titles(
+        zh="给定位置与半径，按图层列出其中的要素及数量。", en="Features inside or within a radius of a place, by layer."
+    ),
+    inputs=Inputs,
+    run=run,
+)
