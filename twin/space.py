@@ -117,6 +117,15 @@ def metres_per_degree(lat: float) -> tuple[float, float]:
     return float(east), float(np.radians(1) * A * (1 - E2) / w**1.5)
 
 
+def around(lon: float, lat: float) -> pyproj.Transformer:
+    """What turns longitude and latitude into metres east and north of a place, true to distance from it.
+
+    See: Snyder 1987, chapter 25 (azimuthal equidistant).
+    """
+    local = f"+proj=aeqd +lat_0={lat:.9f} +lon_0={lon:.9f} +datum=WGS84 +units=m"
+    return pyproj.Transformer.from_crs("OGC:CRS84", local, always_xy=True)
+
+
 def hilbert(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Hilbert keys of positions in the world's 2^26 x 2^26 grid of longitude and latitude.
 

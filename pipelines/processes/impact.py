@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 import pyproj
 import shapely
 
 from pipelines.processes.process import Context, Process
+from twin import space
 from twin.errors import InvalidGeometry, InvalidParameter
 from twin.model import BBox, LayerState, Query, Titles
 
@@ -53,8 +55,6 @@ def run(inputs: Inputs, context: Context) -> dict[str, Any]:
 
 
 def _geometry(said: dict[str, Any]) -> shapely.Geometry:
-    import orjson
-
     try:
         place = shapely.from_geojson(orjson.dumps(said))
     except (shapely.GEOSException, orjson.JSONEncodeError) as error:
@@ -70,8 +70,7 @@ def _geometry(said: dict[str, Any]) -> shapely.Geometry:
 
 def _around(place: shapely.Geometry) -> pyproj.Transformer:
     middle = shapely.centroid(place)
-    local = f"+proj=aeqd +lat_0={middle.y:.9f} +lon_0={middle.x:.9f} +datum=WGS84 +units=m"
-    return pyproj.Transformer.from_crs("OGC:CRS84", local, always_xy=True)
+    return space.around(middle.x, middle.y)
 
 
 def _project(geometries: Any, to: pyproj.Transformer) -> Any:
