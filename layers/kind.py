@@ -72,6 +72,8 @@ class Kind:
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Target column -> source names, matched after NFKC, trim, upper case, without spaces, `_`, `-`,
     brackets and units. Targets may be `id`, `valid_from`, `valid_to` too."""
+    signs: tuple[str, ...] = ()
+    """Target columns by any of which a source of fitting geometry is plainly of this kind."""
     conform: Callable[[Batch], Batch] | None = None
     """What the kind adds after the general conform: derived columns, checks; refuses into `rejected`."""
     mesh: Callable[[pa.Table, Placed], Mesh | None] | None = None

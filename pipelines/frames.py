@@ -6,7 +6,7 @@ A frame is a uint32 length (little-endian), one letter and that many bytes:
     B  Arrow IPC stream: rows of the part      J  JSON: {"rejected": […], "notes": […]} beside them
     O  Arrow IPC stream: observations of the part
     E  nothing: the part is complete           X  JSON: {"slug", "message"}: reading failed here
-    Z  nothing: no more parts
+    Z  nothing: no more parts             R  JSON: a report (from the server)
 
 A part without its E is not taken: a reader that dies leaves nothing half done.
 """
@@ -23,7 +23,7 @@ import orjson
 import pyarrow as pa
 
 from twin import errors
-from twin.model import Column, Delivery, Layer, Mode, Rejected, Titles
+from twin.model import BBox, Column, Delivery, Layer, Mode, Rejected, Report, Titles
 from twin.table import Batch
 
 HEAD = struct.Struct("<Ic")
@@ -52,7 +52,12 @@ def encode(parts: Iterable[Prepared]) -> Iterator[bytes]:
             yield from _part(part)
         yield frame(b"Z")
     except errors.TwinError as error:
-        yield frame(b"X", orjson.dumps({"slug": error.slug, "type": type(error).__name__, "message": str(error)}))
+        yield failed(error)
+
+
+def failed(error: errors.TwinError) -> bytes:
+    """The frame that says what was raised."""
+    return frame(b"X", orjson.dumps({"slug": error.slug, "type": type(error).__name__, "message": str(error)}))
 
 
 def frame(letter: bytes, payload: bytes = b"") -> bytes:
@@ -188,3 +193,10 @@ def delivery(said: dict[str, Any]) -> Delivery:
     """What a write says about itself, from its JSON form."""
     at = datetime.fromisoformat(said["at"]) if said["at"] else None
     return Delivery(**{**said, "mode": Mode(said["mode"]), "at": at, "notes": tuple(said["notes"])})
+
+
+def report(said: dict[str, Any]) -> Report:
+    """A report from its JSON form."""
+    extent = BBox(**said["extent"]) if said["extent"] else None
+    at = datetime.fromisoformat(said["at"])
+    return Report(**{**said, "at": at, "extent": extent, "notes": tuple(said["notes"])})

@@ -25,6 +25,8 @@ class Options:
     vertical: str | None = None
     at: tuple[float, float] | None = None
     """Longitude and latitude of a station whose file has no coordinates."""
+    tz: str | None = None
+    """IANA name of the zone of times that state none."""
     encoding: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     """Target -> source column."""

@@ -1,0 +1,195 @@
+"""Taking sources in: read in a process of its own, written by whoever owns the store.
+
+The command line starts the reading process and either hands its frames to the running server (a
+private Unix socket in TWIN_HOME) or, when none runs, takes them itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import frames, reading
+from pipelines.frames import Prepared
+from pipelines.reading import Request
+from twin import errors
+from twin.gazetteer import describe
+from twin.model import Report
+from twin.settings import Settings
+from twin.store import Store
+from twin.table import Batch
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with a layer's id, the rows seen so far and the rows to expect."""
+
+
+def quiet(_layer: str, _rows: int, _expected: int | None) -> None:
+    """No progress shown."""
+
+
+@contextmanager
+def reader(requests: Sequence[Request], settings: Settings) -> Iterator[BinaryIO]:
+    """The frames of the requests, from a process with limits."""
+    job = {
+        "memory_mb": settings.reader_memory_mb,
+        "seconds": settings.reader_seconds,
+        "requests": [reading.said(r) for r in requests],
+    }
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines.reading"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        try:
+            stdin, stdout = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)
+            stdin.write(orjson.dumps(job))
+            stdin.close()
+            yield stdout
+        finally:
+            process.kill()
+
+
+def ingest(store: Store, requests: Sequence[Request], settings: Settings, progress: Progress = quiet) -> list[Report]:
+    """Take the requests' files into a store of this process; one report a layer."""
+    with reader(requests, settings) as stream:
+        return [take(store, part, settings, progress) for part in frames.decode(stream)]
+
+
+def take(store: Store, part: Prepared, settings: Settings, progress: Progress = quiet) -> Report:
+    """Take one delivery: its files, its rows in one commit, then its observations."""
+    for name, path in part.assets.items():
+        _settle(Path(path), settings.rasters / name)
+    report = store.write(part.layer, _watched(part, progress), part.delivery, place=describe)
+    if part.observations is not None:
+        for batch in part.observations():
+            observe(store, part.layer.id, batch, source=part.delivery.source)
+    return report
+
+
+def _watched(part: Prepared, progress: Progress) -> Iterator[Batch]:
+    seen = 0
+    for batch in part.batches:
+        seen += len(batch.table) + len(batch.rejected)
+        progress(part.layer.id, seen, part.rows)
+        yield batch
+
+
+def _settle(path: Path, target: Path) -> None:
+    """Move a file to its place in the twin, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.move(path, aside)
+    aside.replace(target)
+
+
+def observe(store: Store, layer: str, batch: Batch, *, source: str) -> Report:
+    """Append observations named by thing and property, making the Datastreams that are not there."""
+    keys = ["thing", "name", "observed_property", "unit"]
+    named = batch.table.group_by(keys).aggregate([])
+    declared = store.declare(named.append_column("layer", pa.array([layer] * len(named), pa.string())))
+    joined = batch.table.join(declared.select([*keys, "id"]), keys, join_type="inner")
+    observations = joined.select(["id", "time", "value"]).rename_columns(["datastream", "time", "value"])
+    order = pc.sort_indices(observations, [("datastream", "ascending"), ("time", "ascending")])
+    return store.observe(observations.take(order), source=source)
+
+
+class Intake:
+    """The server's side: takes deliveries from the socket in TWIN_HOME, one at a time."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self._one = threading.Lock()
+        settings.socket.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # The socket is its owner's alone: whoever may open TWIN_HOME's files may write.
+        with _private():
+            self._socket.bind(str(settings.socket))
+        self._socket.listen(8)
+        threading.Thread(target=self._accept, name="intake", daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), name="delivery", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
+            try:
+                with self._one:
+                    for part in frames.decode(cast("BinaryIO", stream)):
+                        report = take(self.store, part, self.settings)
+                        stream.write(frames.frame(b"R", orjson.dumps(asdict(report))))
+                        stream.flush()
+                stream.write(frames.frame(b"Z"))
+            except errors.TwinError as error:
+                stream.write(frames.failed(error))
+
+    def close(self) -> None:
+        """Take no more."""
+        self._socket.close()
+        self.settings.socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def send(requests: Sequence[Request], settings: Settings) -> list[Report]:
+    """Hand the requests' deliveries to the running server.
+
+    Raises:
+        StoreDown: no server listens in this home. TwinError: what reading or writing raised.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(str(settings.socket))
+        except OSError as error:
+            raise errors.StoreDown(f"no server listens at {settings.socket}") from error
+        with reader(requests, settings) as source, connection.makefile("rwb") as stream:
+            pump = threading.Thread(target=_pump, args=(source, stream), daemon=True)
+            pump.start()
+            return list(_answers(cast("BinaryIO", stream)))
+
+
+def _pump(source: BinaryIO, stream: BinaryIO) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError, ValueError):
+        shutil.copyfileobj(source, stream, 1 << 20)
+        stream.flush()
+
+
+def _answers(stream: BinaryIO) -> Iterator[Report]:
+    while True:
+        letter, payload = frames.read(stream)
+        if letter == b"Z":
+            return
+        yield frames.report(orjson.loads(payload))
+
+
+def listening(settings: Settings) -> bool:
+    """Whether a server takes deliveries in this home."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        return settings.socket.exists() and connection.connect_ex(str(settings.socket)) == 0

@@ -1,0 +1,290 @@
+"""From a source to deliveries: which reader, which kind, which place; then conformed batches.
+
+Runs as a process of its own (`python -m pipelines.reading`, requests as JSON on standard input, frames
+on standard output) with limits on memory and time, so that a hostile file hurts nobody else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+
+from layers.conform import Rules, conform
+from layers.kind import Kind
+from pipelines import frames
+from pipelines.frames import Prepared
+from pipelines.readers.reader import Options, Part, Reader
+from twin import registry
+from twin.errors import ForbiddenReference, InvalidParameter, MissingPart, TwinError, UnsupportedFormat
+from twin.model import Column, Delivery, Geometry, Layer, Mode, Titles
+from twin.place import to_crs84
+from twin.table import Batch, columns_of
+
+SOURCE = "survey"
+"""The source that a file's rows belong to unless `--source` names another."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What somebody asks to be taken in."""
+
+    paths: tuple[str, ...]
+    layer: str
+    kind: str | None = None
+    known_kind: str | None = None
+    """The kind of the layer when it is there already."""
+    crs: str | None = None
+    vertical: str | None = None
+    valid_from: datetime | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    nodata: Mapping[str, str] = field(default_factory=dict)
+    mode: Mode = Mode.SNAPSHOT
+    source: str = SOURCE
+    at: tuple[float, float] | None = None
+    tz: str | None = None
+    encoding: str | None = None
+    repair: str | None = None
+    title: Titles = field(default_factory=Titles)
+    theme: str | None = None
+    department: Titles | None = None
+    invented: bool = False
+    order: int | None = None
+    renew_days: int | None = None
+    licence: str | None = None
+    attribution: str | None = None
+    visible: bool | None = None
+
+
+def prepare(request: Request) -> Iterator[Prepared]:
+    """The deliveries that a request's files make, one a layer.
+
+    Raises:
+        TwinError: nothing can be read at all; a row that cannot is in the batches' `rejected`.
+    """
+    paths = tuple(_local(path) for path in request.paths)
+    reader = reader_for(paths[0], request)
+    groups = [paths] if reader.together else [(path,) for path in paths]
+    for group in groups:
+        for part in reader.read(group, _options(request)):
+            yield _prepared(part, reader, group, request)
+
+
+def _local(name: str) -> Path:
+    if name.startswith("/vsi") or "://" in name or (":" in name and not Path(name).exists()):
+        raise ForbiddenReference(f"{name[:200]!r} is not a file of this machine; copy it here and name its path")
+    path = Path(name)
+    if not path.exists():
+        raise MissingPart(f"there is no file {name[:200]!r}")
+    return path
+
+
+def readers() -> dict[str, Reader]:
+    """Every reader by name."""
+    return cast("dict[str, Reader]", registry.entries("pipelines.readers", "READER"))
+
+
+def reader_for(path: Path, request: Request) -> Reader:
+    """The reader with the longest fitting suffix; where several fit, the one that claims the file.
+
+    Raises:
+        UnsupportedFormat: none fits; says which suffixes are read.
+    """
+    name = path.name.lower()
+    fits = [(s, r) for r in readers().values() for s in r.suffixes if name.endswith(s)]
+    if request.kind == "sensors":
+        fits = [(s, r) for s, r in fits if r.name == "sensors"] or fits
+    best = max((len(s) for s, _ in fits), default=0)
+    candidates = [r for s, r in fits if len(s) == best]
+    if not candidates:
+        offered = sorted({s for r in readers().values() for s in r.suffixes})
+        raise UnsupportedFormat(f"{path.name[:200]!r}: no reader for this; there are {', '.join(offered)}")
+    claiming = [r for r in candidates if r.claims is not None and r.claims(path)]
+    return (claiming or [r for r in candidates if r.claims is None] or candidates)[0]
+
+
+def _options(request: Request) -> Options:
+    return Options(
+        kind=request.kind or request.known_kind,
+        crs=request.crs,
+        vertical=request.vertical,
+        at=request.at,
+        tz=request.tz,
+        encoding=request.encoding,
+        columns=request.columns,
+        nodata=request.nodata,
+    )
+
+
+def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Request) -> Prepared:
+    first = next(part.batches, None)
+    if first is None:
+        raise MissingPart(f"{paths[0].name}: nothing to read{f' in {part.name}' if part.name else ''}")
+    kind, why = _kind(part, first, request)
+    rules = Rules(columns=request.columns, nodata=request.nodata, repair=request.repair)
+
+    def conformed() -> Iterator[Batch]:
+        for batch in itertools.chain([first], part.batches):
+            yield _without_crs(conform(_placed(batch), kind, rules))
+
+    # The first conformed batch tells the layer's columns; the rest streams.
+    rest = conformed()
+    head = next(rest)
+    layer = _layer(part, first, head, kind, request)
+    files = ", ".join(path.name for path in paths)
+    return Prepared(
+        layer=layer,
+        delivery=Delivery(
+            source=request.source,
+            mode=request.mode,
+            at=request.valid_from,
+            reader=reader.name,
+            notes=(f"{files}", why, *part.notes),
+        ),
+        batches=itertools.chain([head], rest),
+        observations=part.observations,
+        rows=part.rows,
+        assets={name: str(path) for name, path in part.assets.items()},
+    )
+
+
+def _placed(batch: Batch) -> Batch:
+    return to_crs84(batch) if batch.crs is not None else batch
+
+
+def _without_crs(batch: Batch) -> Batch:
+    return replace(batch, crs=None)
+
+
+def _kind(part: Part, first: Batch, request: Request) -> tuple[Kind, str]:
+    kinds = cast("dict[str, Kind]", registry.entries("layers", "KIND"))
+    main = not part.name
+    if request.kind and (main or part.kind is None):
+        if request.kind not in kinds:
+            raise InvalidParameter(f"no kind {request.kind!r}; there are {', '.join(kinds)}")
+        return kinds[request.kind], f"kind {request.kind} as told"
+    if part.kind:
+        return kinds[part.kind], f"kind {part.kind} by the format"
+    if request.known_kind and main:
+        return kinds[request.known_kind], f"kind {request.known_kind} as the layer is"
+    if request.layer in kinds and main:
+        return kinds[request.layer], f"kind {request.layer} by the layer's name"
+    for kind in kinds.values():
+        if kind.signs and sign(kind, first):
+            return kind, f"kind {kind.name} by the column {sign(kind, first)}; --kind says otherwise"
+    return kinds["features"], "kind features: nothing in the file says more; --kind names another"
+
+
+def sign(kind: Kind, batch: Batch) -> str | None:
+    """The column by which rows are plainly of a kind: geometry fits, and one of the kind's signs is there."""
+    from layers.conform import geometry_of, match
+
+    if kind.geometry not in ("Geometry", geometry_of(batch)):
+        return None
+    found = match(batch.table.column_names, kind)
+    return next((found[target] for target in kind.signs if target in found), None)
+
+
+def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) -> Layer:
+    own = {c.name: c for c in kind.columns}
+    present = columns_of(head.table.schema)
+    columns = tuple(_described(c, own) for c in present)
+    crs = raw.crs
+    name = f"{request.layer}_{part.name}" if part.name else request.layer
+    extra: dict[str, Any] = dict(part.extra)
+    if request.visible is not None:
+        extra["visible"] = request.visible
+    return Layer(
+        id=name,
+        kind=kind.name,
+        title=request.title if not part.name and (request.title.zh or request.title.en) else Titles(zh=name, en=name),
+        geometry=_geometry(kind, head),
+        columns=columns,
+        crs=authority(crs) if crs is not None else "OGC:CRS84",
+        vertical=request.vertical or part.vertical or "unknown",
+        theme=request.theme or kind.theme,
+        department=request.department,
+        invented=request.invented,
+        schematic=part.schematic,
+        licence=request.licence,
+        attribution=request.attribution,
+        renew_days=request.renew_days,
+        order=request.order if request.order is not None else kind.order,
+        extra=extra,
+    )
+
+
+def _described(column: Column, own: Mapping[str, Column]) -> Column:
+    known = own.get(column.name)
+    return column if known is None else replace(known, type=known.type)
+
+
+def _geometry(kind: Kind, head: Batch) -> Geometry:
+    from layers.conform import geometry_of
+
+    return kind.geometry if kind.geometry not in ("Geometry",) else cast("Geometry", geometry_of(head))
+
+
+def authority(crs: Any) -> str:
+    """The authority code of a CRS, else its name."""
+    found = crs.to_authority(min_confidence=70)
+    return ":".join(found) if found else str(crs.name)
+
+
+def main() -> None:
+    """The reading process: requests in, frames out."""
+    job = orjson.loads(sys.stdin.buffer.read())
+    limit(job["memory_mb"], job["seconds"])
+    out = sys.stdout.buffer
+    # GDAL and PROJ print where they like: keep standard output for the frames alone.
+    sys.stdout = sys.stderr
+    requests = [request(said) for said in job["requests"]]
+    for chunk in frames.encode(_each(requests, prepare)):
+        out.write(chunk)
+    out.flush()
+
+
+def _each(requests: Iterable[Request], read: Callable[[Request], Iterator[Prepared]]) -> Iterator[Prepared]:
+    for one in requests:
+        try:
+            yield from read(one)
+        except MemoryError as error:
+            raise TwinError(f"{one.paths[0]}: reading took more memory than allowed") from error
+
+
+def limit(memory_mb: int, seconds: int) -> None:
+    """Bound this process's address space and processor time."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+
+def said(one: Request) -> dict[str, Any]:
+    """A request as JSON."""
+    return asdict(one)
+
+
+def request(found: Mapping[str, Any]) -> Request:
+    """A request from its JSON form."""
+    given = dict(found)
+    given["paths"] = tuple(given["paths"])
+    given["mode"] = Mode(given.get("mode", "snapshot"))
+    for name in ("title", "department"):
+        if given.get(name):
+            given[name] = Titles(**given[name])
+    given["title"] = given.get("title") or Titles()
+    if given.get("valid_from"):
+        given["valid_from"] = datetime.fromisoformat(given["valid_from"])
+    if given.get("at"):
+        given["at"] = tuple(given["at"])
+    return Request(**given)
+
+
+if __name__ == "__main__":
+    main()
