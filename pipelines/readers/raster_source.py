@@ -19,7 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.windows import Window
 
 from pipelines.readers.reader import Options
-from twin import space
+from twin import gdal, space
 from twin.errors import InvalidParameter, MissingPart, TooLarge, UnknownCRS, UnreadableFile, UnsafeContent
 
 CELLS = 1 << 31
@@ -87,7 +87,7 @@ def _only_tiff(path: Path) -> None:
 def _tiff(path: Path, options: Options) -> Source:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        opened = rasterio.open(path, driver="GTiff")
+        opened = rasterio.open(gdal.plain(str(path)), driver="GTiff")
     with closing(opened) as file:
         _limit(path, file.width * file.height * file.count)
         if file.transform.is_identity:
@@ -96,7 +96,7 @@ def _tiff(path: Path, options: Options) -> Source:
             )
         missing = _missing(file, options)
         palette = file.count == 1 and file.colorinterp[0] == ColorInterp.palette
-        factor = _factor(path, file.units[0])
+        factor = _factor(file.units[0])
         return Source(
             name=path.stem,
             crs=_crs(path, file, options),
@@ -115,7 +115,7 @@ def _tiff(path: Path, options: Options) -> Source:
 def _limit(path: Path, cells: int) -> None:
     if cells > CELLS:
         raise TooLarge(
-            f"{path.name} has {cells:,} cells by its header; the limit is {CELLS:,}: cut it into several files"
+            f"{path.name} has {cells:,} cells by its header; the limit is {CELLS:,}; cut it into several"
         )
 
 
@@ -139,7 +139,7 @@ def _missing(file: rasterio.DatasetReader, options: Options) -> float | None:
         raise InvalidParameter(f"--nodata height={said}: a number is wanted") from error
 
 
-def _factor(path: Path, unit: str | None) -> float:
+def _factor(unit: str | None) -> float:
     name = (unit or "").strip().lower()
     if name not in METRES | FEET:
         # An unknown unit is data, not an error: pictures carry reflectance, counts and the like.
@@ -157,7 +157,7 @@ def _noted(path: Path, file: rasterio.DatasetReader, factor: float) -> tuple[str
 
 
 def _windows(path: Path, missing: float | None, *, palette: bool) -> Windows:
-    with rasterio.open(path, driver="GTiff") as file:
+    with rasterio.open(gdal.plain(str(path)), driver="GTiff") as file:
         colours = _colours(file) if palette else None
         for window in steps(file.width, file.height):
             try:
@@ -191,7 +191,7 @@ def steps(width: int, height: int) -> Iterator[Window]:
 
 
 def _hgt(path: Path) -> Source:
-    """SRTM: big-endian int16, rows from north, cells centred on the degree's edges; the name is the georeference."""
+    """SRTM: big-endian int16, rows from north, cells centred on the degree's edges; placed by name."""
     name = HGT.match(path.name)
     if not name:
         raise UnknownCRS(f"{path.name}: a .hgt file's place is in its name, for example N38E118.hgt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ PLACE = Affine(5, 0, 500_000, 0, -5, 4_240_000)
 
 
 def write(
-    path: Path, cells: np.ndarray, *, crs: str | None = "EPSG:4548", transform: Affine = PLACE, **more
+    path: Path, cells: np.ndarray, *, crs: str | None = "EPSG:4548", transform: Affine = PLACE, **more: Any
 ) -> Path:
     bands = cells[None] if cells.ndim == 2 else cells
     profile = {"driver": "GTiff", "width": bands.shape[2], "height": bands.shape[1], "count": bands.shape[0]}
@@ -31,7 +32,7 @@ def slope(rows: int = 40, columns: int = 60) -> np.ndarray:
     return (np.arange(rows)[:, None] + 0.25 * np.arange(columns)[None, :]).astype(np.float32)
 
 
-def read(*paths: Path, **options) -> Part:
+def read(*paths: Path, **options: Any) -> Part:
     (part,) = READER.read(paths, Options(**options))
     return part
 
@@ -166,8 +167,10 @@ def test_feet_become_metres(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
-        "<SourceFilename>/etc/passwd</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>",
+        (
+            '<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+            "<SourceFilename>/etc/passwd</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"
+        ),
         '<GDAL_WMS><Service name="TMS"><ServerUrl>http://127.0.0.1:9/${z}/${x}/${y}</ServerUrl></Service></GDAL_WMS>',
     ],
     ids=["F25 VRT", "F26 WMS"],
