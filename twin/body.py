@@ -8,10 +8,12 @@ rings are not closed (the first corner is not repeated) and run counter-clockwis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from twin.errors import InvalidGeometry
@@ -35,7 +37,8 @@ class Body:
     """Surfaces of one feature at one level of detail."""
 
     vertices: NDArray[np.float64]
-    """(n, 3) float64: longitude, latitude (degrees), height in metres of the layer's vertical datum."""
+    """(n, 3) float64: longitude, latitude (degrees), height in metres of the layer's vertical datum.
+    On the way in, before `moved`: x, y of the source's CRS."""
     ring_ends: NDArray[np.uint32]
     """(rings,) uint32: where each ring ends in `corners`."""
     face_ends: NDArray[np.uint32]
@@ -85,4 +88,25 @@ def decode(block: bytes) -> Body:
         face_ends=face_ends,
         corners=np.frombuffer(block, "<u4", corners, at),
         surfaces=np.frombuffer(block, "u1", faces, at + 4 * corners),
+    )
+
+
+Move = Callable[[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""(n,) x and y to (n,) longitude and latitude."""
+
+
+def moved(blocks: pa.Array, move: Move) -> pa.Array:
+    """A column of bodies in another horizontal CRS, all vertices moved at once; heights and nulls stay.
+
+    Raises:
+        InvalidGeometry: a block is not a body.
+    """
+    bodies = [None if block is None else decode(block) for block in blocks.to_pylist()]
+    known = [b for b in bodies if b is not None]
+    vertices = np.concatenate([np.empty((0, 3)), *(b.vertices for b in known)])
+    vertices[:, 0], vertices[:, 1] = move(vertices[:, 0], vertices[:, 1])
+    ends = np.cumsum([len(b.vertices) for b in known])
+    shifted = iter(np.split(vertices, ends[:-1])) if known else iter(())
+    return pa.array(
+        [None if b is None else replace(b, vertices=next(shifted)).encode() for b in bodies], pa.binary()
     )
