@@ -1,0 +1,86 @@
+"""The application: routes, limits, the viewer's files."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import FileResponse, Response
+from starlette.types import ASGIApp
+
+from api import errors, layers, live, places, sensorthings, things, tiles
+from api.limits import Limits
+from api.ogc import features, landing, processes
+from api.respond import IMMUTABLE, REVALIDATE
+from api.state import Twin
+from twin.errors import NotFound
+
+CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; script-src 'self' 'wasm-unsafe-eval'; "
+    "connect-src 'self' blob: data:; font-src 'self'; object-src 'none'; base-uri 'self'"
+)
+HASHED = ("assets/", "cesium/")
+"""Folders of the built viewer whose names change with their content."""
+ROUTERS = (landing, features, processes, sensorthings, layers, places, things, tiles, live)
+
+
+def create_app(
+    twin: Twin, *, static: Path, anywhere: bool = False, started: Callable[[], None] = lambda: None
+) -> ASGIApp:
+    """The server over a twin; `started` is called once it takes requests."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        live.connect(twin)
+        started()
+        yield
+        twin.hub.close()
+
+    app = FastAPI(
+        title="Onemap Twin",
+        version="0.1.0",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.twin = twin
+    errors.install(app)
+    for room in ROUTERS:
+        app.include_router(room.router)
+    _operation(app)
+    _viewer(app, static)
+    packed = GZipMiddleware(app, minimum_size=1000, compresslevel=5)
+    return Limits(packed, body_bytes=twin.settings.max_body_mb << 20, anywhere=anywhere)
+
+
+def _operation(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["operation"])
+    def healthz() -> Response:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz", tags=["operation"])
+    def readyz(request: Request) -> Response:
+        twin: Twin = request.app.state.twin
+        if twin.ready.is_set():
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "starting", "detail": twin.starting}, 503, {"Retry-After": "2"})
+
+
+def _viewer(app: FastAPI, static: Path) -> None:
+    root = static.resolve()
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def viewer(path: str) -> Response:
+        found = (root / (path or "index.html")).resolve()
+        if not found.is_relative_to(root) or not found.is_file():
+            raise NotFound(f"nothing is at /{path[:200]}")
+        headers = {"Cache-Control": IMMUTABLE if path.startswith(HASHED) else REVALIDATE}
+        if found.name == "index.html":
+            headers["Content-Security-Policy"] = CSP
+        return FileResponse(found, headers={**headers, "X-Content-Type-Options": "nosniff"})

@@ -1,0 +1,123 @@
+"""Running the server: one process that owns the store, with timeouts that uvicorn does not have."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.app import create_app
+from api.state import Twin
+from twin.errors import InvalidParameter
+
+HEADER_SECONDS = 10.0
+"""A request's headers must be complete by then."""
+BODY_SECONDS = 30.0
+"""Between two pieces of a body at most this long."""
+
+
+class Patient(H11Protocol):
+    """HTTP/1.1 that closes a connection whose headers or body do not come."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Start waiting for the first request."""
+        super().connection_made(transport)
+        self._wait(HEADER_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a complete request ends the waiting, an incomplete body renews it."""
+        idle = self.cycle is None or self.cycle.response_complete
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            if not idle:
+                self._wait(HEADER_SECONDS)
+        elif self.cycle.more_body:
+            self._wait(BODY_SECONDS)
+        else:
+            self._stop()
+
+    def on_response_complete(self) -> None:
+        """Between requests uvicorn's own keep-alive timeout holds."""
+        self._stop()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _wait(self, seconds: float) -> None:
+        self._stop()
+        self._deadline = self.loop.call_later(seconds, self._give_up)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()
+
+
+def run(twin: Twin, *, host: str, port: int, anywhere: bool, static: Path, started: Callable[[str], None]) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        InvalidParameter: the port is taken, or the address is not this machine's own and nobody said --open.
+    """
+    if not anywhere and not loopback(host):
+        raise InvalidParameter(
+            f"--host {host} is open to other machines and no rights are set: everybody could read and write. "
+            "Say --open if that is meant"
+        )
+    listener = listen(host, port)
+    actual = listener.getsockname()[1]
+    app = create_app(twin, static=static, anywhere=anywhere, started=lambda: started(address(host, actual)))
+    configuration = uvicorn.Config(
+        app,
+        http=Patient,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=3,
+        h11_max_incomplete_event_size=65_536,
+        server_header=False,
+        limit_concurrency=4000,
+    )
+    uvicorn.Server(configuration).run(sockets=[listener])
+
+
+def loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; the port is taken before anything slow begins."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise InvalidParameter(f"port {port} of {host} cannot be had ({error.strerror}); name another with --port") from error
+    listener.listen(512)
+    return listener
+
+
+def address(host: str, port: int) -> str:
+    """What to open in a browser."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
