@@ -24,7 +24,7 @@ CSP = (
     "style-src 'self' 'unsafe-inline'; script-src 'self' 'wasm-unsafe-eval'; "
     "connect-src 'self' blob: data:; font-src 'self'; object-src 'none'; base-uri 'self'"
 )
-HASHED = ("assets/", "cesium/")
+HASHED = ("assets/",)
 """Folders of the built viewer whose names change with their content."""
 ROUTERS = (landing, features, processes, sensorthings, layers, places, things, tiles, live)
 

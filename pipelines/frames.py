@@ -6,6 +6,7 @@ A frame is a uint32 length (little-endian), one letter and that many bytes:
     B  Arrow IPC stream: rows of the part      J  JSON: {"rejected": […], "notes": […]} beside them
     O  Arrow IPC stream: observations of the part
     E  nothing: the part is complete           X  JSON: {"slug", "message"}: reading failed here
+    C  a command's name (to the server)
     Z  nothing: no more parts             R  JSON: a report (from the server)
 
 A part without its E is not taken: a reader that dies leaves nothing half done.
@@ -92,8 +93,11 @@ def _batch(letter: bytes, batch: Batch) -> Iterator[bytes]:
     yield frame(letter, sink.getvalue().to_pybytes())
 
 
-def decode(stream: BinaryIO) -> Iterator[Prepared]:
+def decode(stream: BinaryIO, commands: Callable[[bytes], None] | None = None) -> Iterator[Prepared]:
     """The parts in a stream; take each to its end before asking for the next.
+
+    Args:
+        stream: frames. commands: what to do with a C frame; None refuses it.
 
     Raises:
         TwinError: what the reading side raised, or UnreadableFile when the stream breaks off.
@@ -102,6 +106,9 @@ def decode(stream: BinaryIO) -> Iterator[Prepared]:
         letter, payload = read(stream)
         if letter == b"Z":
             return
+        if letter == b"C" and commands is not None:
+            commands(payload)
+            continue
         if letter != b"P":
             raise errors.UnreadableFile(f"a part was expected, {letter!r} came")
         yield _prepared(orjson.loads(payload), _Tape(stream))

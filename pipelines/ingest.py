@@ -22,7 +22,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import frames, reading
+from pipelines import archive, frames, reading
 from pipelines.frames import Prepared
 from pipelines.reading import Request
 from twin import errors
@@ -135,13 +135,21 @@ class Intake:
         with connection, connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
             try:
                 with self._one:
-                    for part in frames.decode(cast("BinaryIO", stream)):
+                    for part in frames.decode(cast("BinaryIO", stream), commands=self._command):
                         report = take(self.store, part, self.settings)
                         stream.write(frames.frame(b"R", orjson.dumps(asdict(report))))
                         stream.flush()
                 stream.write(frames.frame(b"Z"))
             except errors.TwinError as error:
                 stream.write(frames.failed(error))
+
+    def _command(self, name: bytes) -> None:
+        """A backup is written inside the home, where the command line fetches it: no caller's path is opened."""
+        if name != b"backup":
+            raise errors.InvalidParameter(f"no command {name[:50]!r}; there is backup")
+        folder = handover(self.settings)
+        shutil.rmtree(folder, ignore_errors=True)
+        archive.backup(self.store, self.settings, folder)
 
     def close(self) -> None:
         """Take no more."""
@@ -173,6 +181,29 @@ def send(requests: Sequence[Request], settings: Settings) -> list[Report]:
             pump = threading.Thread(target=_pump, args=(source, stream), daemon=True)
             pump.start()
             return list(_answers(cast("BinaryIO", stream)))
+
+
+def command(settings: Settings, name: str) -> str:
+    """Have the running server do something; the path of what it made.
+
+    Raises:
+        StoreDown: no server listens in this home.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(str(settings.socket))
+        except OSError as error:
+            raise errors.StoreDown(f"no server listens at {settings.socket}") from error
+        with connection.makefile("rwb") as stream:
+            stream.write(frames.frame(b"C", name.encode()) + frames.frame(b"Z"))
+            stream.flush()
+            list(_answers(cast("BinaryIO", stream)))
+    return str(handover(settings))
+
+
+def handover(settings: Settings) -> Path:
+    """Where the server leaves a backup for the command line."""
+    return settings.home / ".backup"
 
 
 def _pump(source: BinaryIO, stream: BinaryIO) -> None:

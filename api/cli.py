@@ -1,0 +1,324 @@
+"""The command line: `twin …`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from twin import moments
+from twin.errors import InvalidParameter, StoreBusy, TwinError
+from twin.model import LayerState, Mode, Report, Titles
+from twin.policy import Policy
+from twin.settings import Settings, load
+from twin.store import Store
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="城市一张图 Onemap Twin: one map of a city, in space and time. Everything lives in TWIN_HOME.",
+)
+Home = Annotated[Path | None, typer.Option("--home", envvar="TWIN_HOME", help="the folder that everything lives in")]
+Json = Annotated[bool, typer.Option("--json", help="facts for machines")]
+Port = Annotated[int, typer.Option(envvar="PORT", help="the port to listen on; 0 takes a free one")]
+Host = Annotated[str, typer.Option(help="the address to listen on")]
+Open = Annotated[bool, typer.Option("--open", help="serve other machines although no rights are set")]
+
+
+def main() -> None:
+    """The `twin` command; an error of ours is one line and exit code 1."""
+    try:
+        app()
+    except TwinError as error:
+        if "--json" in sys.argv:
+            typer.echo(_text({"error": {"type": error.slug, "detail": str(error)}}))
+        else:
+            typer.secho(f"twin: {error}", err=True, fg="red")
+        sys.exit(1)
+
+
+@app.command()
+def demo(home: Home = None, port: Port = 8000, host: Host = "127.0.0.1", *, anywhere: Open = False) -> None:
+    """Serve the sample county; builds it first where it is not there."""
+    from api import demo as county
+
+    _serve(load(home=home), host, port, anywhere=anywhere, begin=lambda twin: county.start(twin, typer.echo))
+
+
+@app.command()
+def serve(home: Home = None, port: Port = 8000, host: Host = "127.0.0.1", *, anywhere: Open = False) -> None:
+    """Serve what is in TWIN_HOME."""
+    _serve(load(home=home), host, port, anywhere=anywhere, begin=lambda twin: twin.ready.set())
+
+
+def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: Callable[[Any], None]) -> None:
+    from api.home import STATIC, served
+    from api.serve import run
+
+    if not (STATIC / "index.html").exists():
+        typer.secho("the viewer is not built (make viewer); the APIs work all the same", err=True, fg="yellow")
+    with served(settings) as twin:
+
+        def started(address: str) -> None:
+            typer.secho(f"Onemap Twin: {address}", bold=True)
+            typer.echo("  open to everybody on this machine: no rights are set" if not anywhere else
+                       "  OPEN TO OTHER MACHINES, and no rights are set")  # fmt: skip
+            begin(twin)
+
+        run(twin, host=host, port=port, anywhere=anywhere, static=STATIC, started=started)
+
+
+@app.command()
+def init(home: Home = None) -> None:
+    """Make an empty TWIN_HOME."""
+    from api.home import opened
+
+    settings = load(home=home)
+    with opened(settings):
+        typer.echo(f"{settings.home} is ready; next: twin ingest FILE --layer ID")
+
+
+@app.command()
+def ingest(
+    files: Annotated[list[str], typer.Argument(help="files to take in")],
+    layer: Annotated[str, typer.Option(help="the layer's id")],
+    home: Home = None,
+    kind: Annotated[str | None, typer.Option(help="buildings, terrain, networks, …; guessed where it is plain")] = None,
+    crs: Annotated[str | None, typer.Option(help="for a file that states none: EPSG code, WKT or PROJ string")] = None,
+    vertical: Annotated[str | None, typer.Option(help="vertical datum: EPSG code or 'ellipsoid'")] = None,
+    valid_from: Annotated[str | None, typer.Option(help="the date of the survey; now when left out")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="source=target, for example 建成年代=valid_from")] = None,
+    nodata: Annotated[list[str] | None, typer.Option(help="column=value that means missing")] = None,
+    mode: Annotated[Mode, typer.Option(help="what the delivery means for what was there")] = Mode.SNAPSHOT,
+    source: Annotated[str, typer.Option(help="whose rows these are; a snapshot ends only rows of its own source")] = "survey",
+    at: Annotated[str | None, typer.Option(help="LON,LAT of a station whose file has no coordinates")] = None,
+    tz: Annotated[str | None, typer.Option(help="zone of times that state none, for example Asia/Shanghai")] = None,
+    encoding: Annotated[str | None, typer.Option(help="text encoding, for example GB18030")] = None,
+    repair: Annotated[str | None, typer.Option(help="make-valid: repair invalid geometry, each row flagged")] = None,
+    title: Annotated[str, typer.Option(help="Chinese title")] = "",
+    title_en: Annotated[str, typer.Option(help="English title")] = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take files in as a layer; through the running server where there is one."""
+    from pipelines import ingest as intake
+    from pipelines.reading import Request
+
+    settings = load(home=home)
+    request = Request(
+        paths=tuple(files),
+        layer=_layer_id(layer),
+        kind=kind,
+        crs=crs,
+        vertical=vertical,
+        valid_from=moments.parse(valid_from, "--valid-from") if valid_from else None,
+        columns={target: name for name, target in _pairs(column, "--column")},
+        nodata=dict(_pairs(nodata, "--nodata")),
+        mode=mode,
+        source=source,
+        at=_lonlat(at),
+        tz=tz,
+        encoding=encoding,
+        repair=repair,
+        title=Titles(zh=title, en=title_en),
+    )
+    if intake.listening(settings):
+        reports = intake.send([request], settings)
+    else:
+        reports = _ingest_here(settings, request, quiet=as_json)
+    if as_json:
+        typer.echo(_text([_report(r) for r in reports]))
+    else:
+        for report in reports:
+            _print(report)
+
+
+def _ingest_here(settings: Settings, request: Any, *, quiet: bool) -> list[Report]:
+    from dataclasses import replace
+
+    from api.home import opened
+    from pipelines import ingest as intake
+
+    with opened(settings) as store:
+        kinds = {s.layer.id: s.layer.kind for s in store.layers(Policy.open())}
+        known = replace(request, known_kind=kinds.get(request.layer))
+        reports = intake.ingest(store, [known], settings, intake.quiet if quiet else _progress)
+    if not quiet and sys.stderr.isatty():
+        typer.echo(err=True)
+    return reports
+
+
+def _progress(layer: str, rows: int, expected: int | None) -> None:
+    if sys.stderr.isatty():
+        share = f" of {expected:,}" if expected else ""
+        typer.echo(f"\r  {layer}: {rows:,}{share} rows", nl=False, err=True)
+
+
+def _layer_id(name: str) -> str:
+    allowed = name.replace("_", "").replace("-", "")
+    if not (allowed.isascii() and allowed.isalnum() and len(name) <= 64):
+        raise InvalidParameter(f"--layer {name[:80]!r}: letters, digits, _ and -, at most 64; use --title for the name")
+    return name
+
+
+def _pairs(given: list[str] | None, option: str) -> Iterator[tuple[str, str]]:
+    for text in given or []:
+        name, equals, value = text.rpartition("=")
+        if not equals or not name:
+            raise InvalidParameter(f"{option} {text[:80]!r} must be NAME=VALUE")
+        yield name, value
+
+
+def _lonlat(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        lon, lat = (float(v) for v in text.split(","))
+    except ValueError as error:
+        raise InvalidParameter(f"--at {text[:50]!r} must be LON,LAT in degrees") from error
+    if abs(lon) > 180 or abs(lat) > 90:
+        raise InvalidParameter(f"--at {text[:50]!r} is outside the world; longitude first")
+    return lon, lat
+
+
+def _report(report: Report) -> dict[str, Any]:
+    from api.cards import report as document
+
+    return document(report)
+
+
+def _print(r: Report) -> None:
+    typer.secho(f"{r.layer}: {r.read:,} rows read = {r.accepted:,} accepted + {r.quarantined:,} quarantined", bold=True)
+    typer.echo(
+        f"  {r.added:,} added, {r.removed:,} removed, {r.changed_geometry:,} moved or reshaped, "
+        f"{r.changed_attributes:,} changed in attributes, {r.unchanged:,} unchanged"
+        + (f", {r.kept:,} left as people edited them" if r.kept else "")
+    )
+    typer.echo(f"  CRS {r.crs}, vertical datum {r.vertical}")
+    if r.extent:
+        corners = ", ".join(f"{v:.5f}" for v in r.extent.astuple())
+        typer.echo(f"  extent {corners} (west, south, east, north): {r.place}")
+    for note in r.notes:
+        typer.echo(f"  · {note}")
+    if r.quarantined:
+        typer.echo(f"  refused rows and reasons: twin layers {r.layer}, or /api/layers/{r.layer}/quarantine")
+
+
+@app.command()
+def layers(
+    layer: Annotated[str | None, typer.Argument(help="one layer, with its columns and reports")] = None,
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the layers, or show one."""
+    from api import cards
+
+    with _reading(load(home=home)) as store:
+        if layer is None:
+            states = store.layers(Policy.open())
+            typer.echo(_text([cards.summary(s) for s in states]) if as_json else _table(states))
+            return
+        state = store.layer(layer, Policy.open())
+        count, refused = store.quarantine(layer, Policy.open(), limit=20)
+        typer.echo(_text(cards.card(state, store.reports(layer, Policy.open()), count)))
+        for row in refused:
+            typer.echo(f"  row {row.row}, {row.column}: {row.reason}", err=True)
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Store]:
+    from api.home import opened
+
+    try:
+        with opened(settings) as store:
+            yield store
+    except StoreBusy as error:
+        raise StoreBusy(f"{error}; ask the running server at /api/layers instead") from error
+
+
+def _table(states: tuple[LayerState, ...]) -> str:
+    lines = [f"{'layer':24} {'kind':12} {'rows':>10}  title"]
+    lines += [f"{s.layer.id:24} {s.layer.kind:12} {s.count:>10,}  {s.layer.title.zh or s.layer.title.en}" for s in states]
+    return "\n".join(lines)
+
+
+@app.command()
+def run(
+    process: Annotated[str, typer.Argument(help="the analysis, for example impact")],
+    inputs: Annotated[str, typer.Argument(help="its inputs as JSON, or @FILE")],
+    home: Home = None,
+    at: Annotated[str | None, typer.Option(help="the moment")] = None,
+) -> None:
+    """Run an analysis and print its answer as JSON."""
+    from api.body import parse
+    from api.ogc import schemas
+    from api.ogc.processes import processes
+    from pipelines.processes.process import Context
+
+    found = processes()
+    if process not in found:
+        raise InvalidParameter(f"no process {process!r}; there are {', '.join(found)}")
+    raw = Path(inputs[1:]).read_bytes() if inputs.startswith("@") else inputs.encode()
+    with _reading(load(home=home)) as store:
+        moment = moments.parse(at, "--at") if at else None
+        context = Context(store=store, policy=Policy.open(), at=moment)
+        typer.echo(_text(found[process].run(schemas.read(found[process], parse(raw)), context)))
+
+
+@app.command()
+def backup(folder: Annotated[Path, typer.Argument(help="a new folder")], home: Home = None) -> None:
+    """Write the whole twin as GeoParquet, rasters and JSON; a running server goes on serving."""
+    from api.home import opened
+    from pipelines import archive
+    from pipelines import ingest as intake
+
+    settings = load(home=home)
+    if intake.listening(settings):
+        shutil.move(intake.command(settings, "backup"), folder)
+    else:
+        with opened(settings) as store:
+            archive.backup(store, settings, folder)
+    typer.echo(f"{folder}: complete")
+
+
+@app.command()
+def restore(folder: Annotated[Path, typer.Argument(help="a backup")], home: Home = None) -> None:
+    """Read a backup into an empty TWIN_HOME."""
+    from api.home import opened
+    from pipelines import archive
+
+    settings = load(home=home)
+    with opened(settings) as store:
+        commit = archive.restore(store, settings, folder)
+    typer.echo(f"{settings.home}: restored up to commit {commit}")
+
+
+@app.command()
+def doctor(home: Home = None, *, as_json: Json = False) -> None:
+    """Look at what the twin needs on this machine and say what is missing."""
+    from api.doctor import examine
+
+    findings = examine(load(home=home))
+    if as_json:
+        typer.echo(_text([asdict(f) for f in findings]))
+    else:
+        for f in findings:
+            typer.secho(f"{'ok  ' if f.fine else 'LOOK'} {f.what}: {f.detail}", fg=None if f.fine else "yellow")
+    if not all(f.fine for f in findings):
+        raise typer.Exit(1)
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+if __name__ == "__main__":
+    main()

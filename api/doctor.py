@@ -1,0 +1,72 @@
+"""What the twin needs on this machine, looked at one by one."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from api.home import STATIC, opened
+from pipelines import ingest
+from twin.errors import TwinError
+from twin.policy import Policy
+from twin.settings import Settings
+
+FREE_GB = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    fine: bool
+    detail: str
+    """What was seen and, where it is not fine, what to do."""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Everything that can be looked at without changing anything but an empty home."""
+    return [*_machine(settings), *_home(settings)]
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(what="Python", fine=sys.version_info >= (3, 12), detail=f"{version} (3.12 or later)")
+    built = (STATIC / "index.html").exists()
+    yield Finding(what="viewer", fine=built, detail="built" if built else "not built: make viewer")
+    parent = next(p for p in (settings.home, *settings.home.parents) if p.exists())
+    free = shutil.disk_usage(parent).free / 1e9
+    yield Finding(what="disk", fine=free >= FREE_GB, detail=f"{free:.1f} GB free at {parent} ({FREE_GB} wanted)")
+    yield _font()
+
+
+def _font() -> Finding:
+    from pipelines.drawing.fonts import font_path
+
+    try:
+        return Finding(what="map font", fine=True, detail=str(font_path()))
+    except TwinError as error:
+        return Finding(what="map font", fine=False, detail=str(error))
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    if not settings.database.exists():
+        yield Finding(what="home", fine=True, detail=f"{settings.home} is empty: twin ingest FILE --layer ID, or twin demo")
+        return
+    if ingest.listening(settings):
+        yield Finding(what="server", fine=True, detail=f"runs in {settings.home}")
+        return
+    try:
+        with opened(settings) as store:
+            states = store.layers(Policy.open())
+            yield Finding(what="store", fine=True, detail=f"{len(states)} layers, commit {store.last()}")
+            yield _files(settings, sum(s.count for s in states if s.layer.geometry == "Raster"))
+    except TwinError as error:
+        yield Finding(what="store", fine=False, detail=str(error))
+
+
+def _files(settings: Settings, rasters: int) -> Finding:
+    there = len(list(settings.rasters.glob("*.tif"))) if settings.rasters.exists() else 0
+    return Finding(what="rasters", fine=there >= rasters, detail=f"{there} files for {rasters} rasters that stand now")

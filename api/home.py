@@ -1,0 +1,71 @@
+"""Opening a home: its store, whether a server runs there, and the parts of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from api.cards import kinds
+from api.hub import Hub
+from api.state import Twin
+from pipelines.ingest import Intake
+from pipelines.search import Index
+from twin.duckdb_store import DuckDBStore
+from twin.errors import StorageFull
+from twin.model import Layer, Titles
+from twin.policy import Policy
+from twin.settings import Settings
+from twin.store import Store
+
+STATIC = Path(__file__).parent / "static"
+INCIDENTS = Layer(
+    id="incidents",
+    kind="incidents",
+    title=Titles(zh="突发事件", en="Incidents"),
+    geometry="Point",
+    theme="emergency",
+    vertical="unknown",
+    order=1,
+)
+"""Every twin can take an incident from its first minute."""
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The home's store, for this process alone.
+
+    Raises:
+        StoreBusy: another process has it; names its pid.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFull(f"{settings.home} cannot be made: {error.strerror}; set TWIN_HOME") from error
+    store: Store = DuckDBStore(settings.database, memory_mb=settings.memory_mb)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[Twin]:
+    """The parts of a server over a home: store, search, intake."""
+    with opened(settings) as store:
+        if not any(s.layer.id == INCIDENTS.id for s in store.layers(Policy.open())):
+            store.describe(described(INCIDENTS))
+        index = Index(settings.index)
+        stop = index.follow(store)
+        intake = Intake(store, settings)
+        try:
+            yield Twin(settings=settings, store=store, hub=Hub(), index=index)
+        finally:
+            intake.close()
+            stop()
+
+
+def described(layer: Layer) -> Layer:
+    """A layer with its kind's columns."""
+    return replace(layer, columns=kinds()[layer.kind].columns)
