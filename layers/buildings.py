@@ -99,7 +99,7 @@ def impossible(heights: pa.Array) -> NDArray[np.bool_]:
 def height_source(table: pa.Table) -> pa.Array:
     """(n,) string: what the source said of it, `stated`, `storeys` or `default`."""
     count = len(table)
-    known = np.asarray(pc.greater(table["height"], 0.0).fill_null(value=False))
+    known = np.asarray(pc.greater(table["height"], 0.0).fill_null(False))
     levels = storeys(table) > 0
     said = table["height_source"] if "height_source" in table.column_names else pa.nulls(count, pa.string())
     derived = pa.array(np.where(levels, "storeys", "default"), pa.string())

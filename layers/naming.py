@@ -1,0 +1,91 @@
+"""Which source column is which of a kind's: as the caller says, then by the names the field uses."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import pyarrow as pa
+
+from layers.kind import Kind
+from twin.errors import InvalidParameter, UnknownProperty
+from twin.table import STORED
+
+BRACKETS: Final = re.compile(r"[(\[{<（【].*?[)\]}>）】]")
+"""Brackets and what they hold: units, mostly."""
+FILLING: Final = re.compile(r"[\s_\-]+")
+TAKEN: Final = ("geom", "row", "dated")
+"""Fixed columns that no source column may be."""
+PERIODS: Final = ("id", "valid_from", "valid_to")
+
+
+def plain(name: str) -> str:
+    """A name as names are compared: NFKC, trimmed, upper case, without brackets, spaces, `_` and `-`."""
+    return FILLING.sub("", BRACKETS.sub("", unicodedata.normalize("NFKC", name))).strip().upper()
+
+
+def plan(names: Sequence[str], kind: Kind, columns: Mapping[str, str]) -> dict[str, str]:
+    """Target column -> source column.
+
+    Args:
+        columns: what the caller says, target -> source; wins over the kind's synonyms.
+
+    Raises:
+        UnknownProperty: the caller names a source column that is not there.
+        InvalidParameter: two source columns mean the same target.
+    """
+    said = {target: present(source, names) for target, source in columns.items()}
+    if "geom" in said:
+        raise InvalidParameter("no column can be made the geometry; `geom` is what the reader gives")
+    targets = dict.fromkeys((*PERIODS, *(c.name for c in kind.columns), *kind.synonyms))
+    found = {t: _meant(t, names, kind, tuple(said.values())) for t in targets if t not in said}
+    return said | {t: source for t, source in found.items() if source is not None}
+
+
+def present(source: str, names: Sequence[str]) -> str:
+    """The source column of that name, or the one that is that name in other spelling."""
+    if source in names:
+        return source
+    same = [n for n in names if plain(n) == plain(source)]
+    if len(same) == 1:
+        return same[0]
+    shown = ", ".join(n for n in names if n not in TAKEN)
+    raise UnknownProperty(f"there is no column {source[:200]!r}; there are {shown}")
+
+
+def _meant(target: str, names: Sequence[str], kind: Kind, used: tuple[str, ...]) -> str | None:
+    if target in names:
+        return target
+    free = [n for n in names if n not in used and n not in TAKEN]
+    own = [n for n in free if plain(n) == plain(target)]
+    wanted = {plain(s) for s in kind.synonyms.get(target, ())}
+    meant = own or [n for n in free if plain(n) in wanted]
+    if len(meant) > 1:
+        raise InvalidParameter(
+            f"columns {' and '.join(meant)} both mean {target!r}; say which, "
+            f"for example --column {meant[0]}={target}"
+        )
+    return meant[0] if meant else None
+
+
+def rename_taken(table: pa.Table) -> pa.Table:
+    """The table whose source columns keep out of the way of the store's own: `source` becomes `source_`.
+
+    Two names that differ in case only are one to a database; the second gets a `_` too.
+    """
+    used: set[str] = set()
+    names = []
+    for name in table.column_names:
+        free = name + "_" if _stored(name) else name
+        while free.casefold() in used:
+            free += "_"
+        used.add(free.casefold())
+        names.append(free)
+    return table.rename_columns(names)
+
+
+def _stored(name: str) -> bool:
+    low = name.casefold()
+    return low in STORED or (low in TAKEN and low != name)

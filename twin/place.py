@@ -1,0 +1,181 @@
+"""Positions to longitude and latitude; those that no place on earth can have are refused, never bent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from twin import gazetteer, space
+from twin.body import moved as moved_bodies
+from twin.model import BBox
+from twin.quarantine import blobs, geometries, refuse, with_geometries, wkt
+from twin.table import BODY, Batch
+
+SLACK: Final = 1e-9
+"""Degrees past 90 or 180 that rounding may cause."""
+SAME: Final = ("OGC:CRS84", "EPSG:4326", "EPSG:4979")
+"""CRSs whose degrees are ours already (once x comes first)."""
+
+
+def to_crs84(batch: Batch, *, crs: pyproj.CRS | None = None) -> Batch:
+    """The batch in CRS84, z unchanged.
+
+    Impossible positions (not finite, off the globe, metres read as degrees) go to `rejected`; possible ones
+    outside the CRS's area of use stay, with a loud note that says where they came to lie.
+
+    Args:
+        crs: the CRS of `geom`, x before y; None takes the batch's own, and a batch without one is CRS84.
+    """
+    source = crs or batch.crs or space.crs("OGC:CRS84")
+    batch = _readable(batch)
+    batch = _finite(batch)
+    shapes = geometries(batch.table)
+    moved, lonlat, owners = _moved(shapes, source)
+    before = shapely.get_coordinates(shapes)
+    wrong = off_globe(lonlat)
+    bad = np.zeros(len(shapes), bool)
+    bad[owners[wrong]] = True
+    first = _first(owners, wrong)
+    if not bad.any() and moved is shapes:
+        return replace(batch, crs=None)
+    notes = (*batch.notes, *_outside(batch, source, lonlat[~bad[owners]], owners[~bad[owners]]))
+    kept = with_bodies(with_geometries(replace(batch, crs=None, notes=notes), moved), source)
+    return refuse(kept, bad, "geom", lambda i: hint(source, before[first[i]]), lambda i: wkt(shapes[i]))
+
+
+def with_bodies(batch: Batch, source: pyproj.CRS) -> Batch:
+    """The batch with its bodies' vertices in CRS84 too, heights unchanged."""
+    table = batch.table
+    for column, field in enumerate(table.schema):
+        if field.name.startswith(BODY) and not _same(source):
+            blocks = moved_bodies(table[field.name], space.to_crs84(source).transform)
+            table = table.set_column(column, field, blocks.cast(field.type))
+    return replace(batch, table=table)
+
+
+def off_globe(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) bool: positions that are not finite or beyond 180 or 90 degrees."""
+    return ~((np.abs(lonlat[:, 0]) <= 180 + SLACK) & (np.abs(lonlat[:, 1]) <= 90 + SLACK))
+
+
+def hint(source: pyproj.CRS, position: NDArray[np.float64]) -> str:
+    """Why a source position is impossible, and what it may be instead."""
+    x, y = (float(v) for v in position)
+    if not source.is_geographic:
+        return f"outside-crs-area: x {x:g}, y {y:g} is nowhere in {name(source)}{_projected_hint(x, y)}"
+    if max(abs(x), abs(y)) > 360:
+        return f"outside-crs-area: {x:g}, {y:g} look like metres, not degrees; name their CRS with --crs"
+    if abs(y) > 90:
+        swapped = "; coordinates look swapped" if abs(x) <= 90 and abs(y) <= 180 else ""
+        return f"outside-crs-area: latitude {y:g}{swapped}"
+    return f"outside-crs-area: longitude {x:g}; longitudes run from -180 to 180"
+
+
+def _projected_hint(x: float, y: float) -> str:
+    zone = int(x // 1_000_000)
+    if 13 <= zone <= 45 and abs(y) < 10_000_000:
+        return f"; the easting begins with what looks like zone number {zone}: another EPSG code has it"
+    if abs(x) > 1_500_000 and abs(y) < 1_000_000:
+        return "; coordinates look swapped"
+    return "; is it another CRS?"
+
+
+def name(source: pyproj.CRS) -> str:
+    """The code and name of a CRS."""
+    code = source.to_authority()
+    return f"{':'.join(code)} ({source.name})" if code else source.name
+
+
+def _readable(batch: Batch) -> Batch:
+    raw, shapes = blobs(batch.table), geometries(batch.table)
+    bad = shapely.is_missing(shapes) & np.asarray(batch.table["geom"].is_valid())
+    return refuse(batch, bad, "geom", lambda i: _why(raw[i]), lambda i: bytes(raw[i]).hex())
+
+
+def _why(blob: bytes) -> str:
+    try:
+        shapely.from_wkb(blob)
+    except shapely.errors.GEOSException as error:
+        closed = "closed linestring" in str(error)
+        return "geometry: ring not closed" if closed else "geometry: its WKB cannot be read"
+    return "geometry: its WKB cannot be read"
+
+
+def _finite(batch: Batch) -> Batch:
+    shapes = geometries(batch.table)
+    coords, owners = shapely.get_coordinates(shapes, include_z=True, return_index=True)
+    wrong = ~np.isfinite(coords[:, :2]).all(axis=1) | (
+        ~np.isfinite(coords[:, 2]) & shapely.has_z(shapes)[owners]
+    )
+    if not wrong.any():
+        return batch
+    bad = np.zeros(len(shapes), bool)
+    bad[owners[wrong]] = True
+    first = _first(owners, wrong)
+    return refuse(
+        batch, bad, "geom", lambda i: f"geometry: {_odd(coords[first[i]])}", lambda i: wkt(shapes[i])
+    )
+
+
+def _odd(position: NDArray[np.float64]) -> str:
+    return "NaN" if np.isnan(position).any() else "infinite"
+
+
+def _first(owners: NDArray[np.int64], wrong: NDArray[np.bool_]) -> dict[int, int]:
+    """Row -> its first wrong coordinate."""
+    places = np.flatnonzero(wrong)
+    rows, at = np.unique(owners[places], return_index=True)
+    return dict(zip(rows.tolist(), places[at].tolist(), strict=True))
+
+
+def _moved(
+    shapes: NDArray[np.object_], source: pyproj.CRS
+) -> tuple[NDArray[np.object_], NDArray[np.float64], NDArray[np.int64]]:
+    """The shapes in CRS84, and longitude, latitude and row of each of their coordinates."""
+    xy, owners = shapely.get_coordinates(shapes, return_index=True)
+    if _same(source):
+        return shapes, xy, owners
+    lonlat = np.column_stack(space.to_crs84(source).transform(xy[:, 0], xy[:, 1]))
+    z = shapely.get_coordinates(shapes, include_z=True)[:, 2]
+    moved = shapes.copy()
+    solid = shapely.has_z(shapes)
+    for mask, width in ((solid, 3), (~solid, 2)):
+        mine = mask[owners]
+        places = np.column_stack([lonlat[mine], z[mine]])[:, :width]
+        moved[mask] = shapely.set_coordinates(shapes[mask].copy(), places)
+    return moved, lonlat, owners
+
+
+@lru_cache(maxsize=64)
+def _same(source: pyproj.CRS) -> bool:
+    horizontal = source.sub_crs_list[0] if source.is_compound else source
+    return any(horizontal.equals(space.crs(code), ignore_axis_order=True) for code in SAME)
+
+
+def _outside(
+    batch: Batch, source: pyproj.CRS, lonlat: NDArray[np.float64], owners: NDArray[np.int64]
+) -> tuple[str, ...]:
+    area = source.area_of_use
+    if area is None:
+        return ()
+    lon, lat = lonlat[:, 0], lonlat[:, 1]
+    across = (
+        (lon >= area.west) & (lon <= area.east)
+        if area.west <= area.east
+        else (lon >= area.west) | (lon <= area.east)
+    )
+    out = np.flatnonzero(~(across & (lat >= area.south) & (lat <= area.north)))
+    if not len(out):
+        return ()
+    i = out[0]
+    where = gazetteer.describe(BBox(west=lon[i], south=lat[i], east=lon[i], north=lat[i]))
+    row = batch.table["row"][int(owners[i])].as_py() if "row" in batch.table.column_names else int(owners[i])
+    return (
+        f"WARNING: rows lie outside the area of use of {name(source)}, {area.name}: row {row} is at {where}",
+    )
