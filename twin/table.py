@@ -16,10 +16,12 @@ All other columns are attributes.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyproj
 
 from twin.model import Column, ColumnType, Rejected
@@ -56,7 +58,7 @@ class Batch:
 
 def is_attribute(name: str) -> bool:
     """Whether a column is the layer's own, not one of the fixed or stored ones."""
-    return name not in FIXED and name not in STORED and not name.startswith(BODY)
+    return name not in FIXED and name not in STORED and name != SIZE and not name.startswith(BODY)
 
 
 def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
@@ -75,3 +77,114 @@ def column_type(arrow: pa.DataType) -> ColumnType:
         ("string", pa.types.is_string(arrow) or pa.types.is_large_string(arrow)),
     )
     return next((name for name, fits in tests if fits), "json")
+
+
+SIZE: Final = "#size"
+"""An optional float column of a batch: the metres that decide a feature's home in the tile tree, where
+they are not the larger side of its box. Never an attribute; `size` is free for the source."""
+
+
+def widened(one: ColumnType, other: ColumnType) -> ColumnType:
+    """The type that holds what both hold; text holds everything."""
+    if one == other:
+        return one
+    pair = {one, other}
+    if pair == {"integer", "number"}:
+        return "number"
+    return "datetime" if pair == {"date", "datetime"} else "string"
+
+
+def cast(values: pa.ChunkedArray, to: ColumnType) -> pa.ChunkedArray:
+    """Values in the Arrow type of a catalogue type; NaN becomes null, nested values JSON text."""
+    arrow = ARROW_TYPES[to]
+    if pa.types.is_nested(values.type) or pa.types.is_dictionary(values.type):
+        values = _flattened(values)
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    return values if values.type == arrow else values.cast(arrow)
+
+
+def _flattened(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(values.type):
+        return values.cast(values.type.value_type)
+    texts = [
+        None if v is None else json.dumps(v, ensure_ascii=False, default=str) for v in values.to_pylist()
+    ]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def prepared(table: pa.Table) -> pa.Table:
+    """A conformed table as stores take it: every fixed column there and typed, attributes in their types.
+
+    A source column called as one of STORED is kept under its name with `_` behind, since both come back.
+    """
+    names = [own_name(name) for name in table.column_names]
+    table = table.rename_columns(names)
+    columns = {name: _fixed(table, name) for name in FIXED}
+    for name in names:
+        if name in FIXED:
+            continue
+        if name.startswith(BODY):
+            columns[name] = table[name].cast(pa.binary())
+        elif name == SIZE:
+            columns[name] = table[name].cast(pa.float32())
+        else:
+            columns[name] = cast(table[name], column_type(table[name].type))
+    return pa.table(columns)
+
+
+def own_name(name: str) -> str:
+    """The name under which a source's column is kept."""
+    return f"{name}_" if name in STORED else name
+
+
+FIXED_TYPES: Final = {
+    "id": pa.string(),
+    "geom": pa.binary(),
+    "valid_from": TIMESTAMP,
+    "valid_to": TIMESTAMP,
+    "dated": pa.string(),
+    "row": pa.int64(),
+}
+
+
+def _fixed(table: pa.Table, name: str) -> pa.ChunkedArray:
+    kind = FIXED_TYPES[name]
+    if name in table.column_names:
+        return table[name] if table[name].type == kind else table[name].cast(kind)
+    if name == "dated":
+        return _dated(table)
+    if name == "row":
+        return pa.chunked_array([pa.array(range(table.num_rows), kind)])
+    return pa.chunked_array([pa.nulls(table.num_rows, kind)])
+
+
+def _dated(table: pa.Table) -> pa.ChunkedArray:
+    if "valid_from" not in table.column_names:
+        return pa.chunked_array([pa.array(["survey"] * table.num_rows, pa.string())])
+    return pc.if_else(pc.is_valid(table["valid_from"]), "stated", "survey").cast(pa.string())
+
+
+STORED_TYPES: Final = {
+    "valid_from": TIMESTAMP,
+    "valid_to": TIMESTAMP,
+    "dated": pa.string(),
+    "source": pa.string(),
+    "branch": pa.string(),
+    "recorded_from": TIMESTAMP,
+    "recorded_to": TIMESTAMP,
+    "version": pa.int64(),
+}
+"""What comes back behind id, geometry and bodies, in this order; open ends are `twin.model.OPEN`."""
+
+SPREAD_TYPES: Final = {
+    "hkey": pa.uint64(),
+    "size": pa.float32(),
+    "minx": pa.float64(),
+    "miny": pa.float64(),
+    "maxx": pa.float64(),
+    "maxy": pa.float64(),
+    "minz": pa.float32(),
+    "maxz": pa.float32(),
+}
+"""What a store derives of each row (`twin/extents.py`)."""

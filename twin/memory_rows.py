@@ -1,0 +1,300 @@
+"""Rows of the in-memory store, one object a version, and what is asked of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from twin import history
+from twin.extents import box_shape, extents
+from twin.filters import known
+from twin.history import Belief, Statement, Verdict
+from twin.model import (
+    OPEN,
+    BBox,
+    ColumnType,
+    Delivery,
+    Interval,
+    Layer,
+    Query,
+    Rejected,
+    Report,
+    Sort,
+)
+from twin.records import refused
+from twin.sql import page, wanted
+from twin.table import (
+    ARROW_TYPES,
+    BODY,
+    SIZE,
+    SPREAD_TYPES,
+    STORED,
+    STORED_TYPES,
+    TIMESTAMP,
+    Batch,
+    cast,
+    columns_of,
+    is_attribute,
+    prepared,
+)
+
+
+@dataclass(kw_only=True)
+class Row:
+    """One version of one row; only `recorded_to` is ever written again."""
+
+    id: str
+    geom: bytes | None
+    bodies: dict[str, bytes]
+    attributes: dict[str, Any]
+    size: float | None
+    dated: str
+    source: str
+    branch: str
+    valid_from: datetime
+    valid_to: datetime
+    recorded_from: datetime
+    recorded_to: datetime
+    version: int
+    place: dict[str, Any]
+    """What `extents` says of it."""
+
+    @property
+    def geometry(self) -> tuple[bytes | None, dict[str, bytes]]:
+        """What makes two states differ in geometry."""
+        return self.geom, self.bodies
+
+    @property
+    def belief(self) -> Belief:
+        """What the rules of time look at."""
+        return Belief(
+            source=self.source,
+            start=self.valid_from,
+            end=self.valid_to,
+            geometry=self.geometry,
+            attributes=self.attributes,
+        )
+
+    @property
+    def box(self) -> BBox | None:
+        """The row's box."""
+        p = self.place
+        if p["minx"] is None:
+            return None
+        return BBox(west=p["minx"], south=p["miny"], east=p["maxx"], north=p["maxy"])
+
+    def named(self) -> dict[str, Any]:
+        """Name to value of all that filters and sorting see."""
+        fixed = {n: getattr(self, n) for n in ("id", "dated", "valid_from", "valid_to", *STORED)}
+        return {**self.attributes, **fixed}
+
+
+@dataclass(kw_only=True)
+class Held:
+    """A layer and its rows."""
+
+    layer: Layer
+    bodies: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    version: int = 0
+    updated: datetime = OPEN
+    reports: list[Report] = field(default_factory=list)
+    rejected: dict[int, list[Rejected]] = field(default_factory=dict)
+    """By commit."""
+    snapshots: set[tuple[str, str, datetime]] = field(default_factory=set)
+    """Source, branch, date."""
+
+
+@dataclass(kw_only=True)
+class Arrived:
+    """What a delivery brought, before any judgement."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    columns: tuple[Any, ...] = ()
+    bodies: list[str] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def arrived(batches: Iterable[Batch]) -> Arrived:
+    """Everything a delivery brings."""
+    into = Arrived()
+    for batch in batches:
+        table = prepared(batch.table)
+        into.rows += table.to_pylist()
+        into.columns += columns_of(table.schema)
+        into.bodies += [n for n in table.column_names if n.startswith(BODY)]
+        into.rejected += batch.rejected
+        into.notes += batch.notes
+    return into
+
+
+def made(
+    raw: dict[str, Any],
+    held: Held,
+    delivery: Delivery,
+    claim: Statement,
+    *,
+    commit: int,
+    recorded: datetime,
+) -> Row:
+    """The row version that an arriving row would be."""
+    types = {c.name: c.type for c in held.layer.columns}
+    values = {n: v for n, v in raw.items() if is_attribute(n) and v is not None}
+    bodies = {n: v for n, v in raw.items() if n.startswith(BODY) and v is not None}
+    return Row(
+        id=raw["id"],
+        geom=raw["geom"],
+        bodies=bodies,
+        attributes={n: converted(v, types[n]) for n, v in values.items()},
+        size=raw.get(SIZE),
+        dated=raw["dated"] or "survey",
+        source=delivery.source,
+        branch=delivery.branch,
+        valid_from=claim.start,
+        valid_to=claim.end,
+        recorded_from=recorded,
+        recorded_to=OPEN,
+        version=commit,
+        place=placed(raw["geom"], bodies, raw.get(SIZE)),
+    )
+
+
+def placed(geom: bytes | None, bodies: dict[str, bytes], size: float | None) -> dict[str, Any]:
+    """What `extents` says of one row."""
+    columns = extents(
+        pa.array([geom], pa.binary()),
+        [pa.array([b], pa.binary()) for b in bodies.values()],
+        pa.array([size], pa.float32()),
+    )
+    return {name: values[0].as_py() for name, values in columns.items()}
+
+
+def converted(value: Any, to: ColumnType) -> Any:
+    """A value as the layer's column holds it."""
+    return cast(pa.chunked_array([pa.array([value])]), to).to_pylist()[0] if value is not None else None
+
+
+def unfit(raw: dict[str, Any], times: Counter[str | None]) -> tuple[str, str] | None:
+    """Column and reason of a row that cannot be judged."""
+    if raw["id"] is None:
+        return "id", history.NAMELESS
+    return ("id", history.DUPLICATE) if times[raw["id"]] > 1 else None
+
+
+def refusal(verdict: Verdict, claim: Statement) -> tuple[str, str] | None:
+    """Column and reason of a row that was judged unfit."""
+    if verdict is Verdict.TAKEN:
+        return "id", history.TAKEN
+    if verdict is Verdict.UNTIMELY:
+        return "valid_from", history.untimely(claim.start, claim.end)
+    return None
+
+
+def rejected(raw: dict[str, Any], column: str, reason: str) -> Rejected:
+    """An arriving row as the quarantine keeps it."""
+    return refused(raw, column, reason)
+
+
+def supersede(held: Held, old: Row, start: datetime, end: datetime, *, commit: int, recorded: datetime) -> None:
+    """Stop believing a row, and write again what it says outside of [start, end)."""
+    old.recorded_to = recorded
+    for a, b in history.remainders(old.valid_from, old.valid_to, start, end):
+        held.rows.append(
+            replace(old, valid_from=a, valid_to=b, recorded_from=recorded, recorded_to=OPEN, version=commit)
+        )
+
+
+def next_snapshot(held: Held, delivery: Delivery, at: datetime) -> datetime:
+    """Until when a delivery governs."""
+    later = [
+        t for source, branch, t in held.snapshots if (source, branch) == (delivery.source, delivery.branch) and t > at
+    ]
+    return min(later, default=OPEN)
+
+
+def believed(row: Row, then: datetime | None) -> bool:
+    """Whether a row was believed then; None is now."""
+    return row.recorded_to == OPEN if then is None else row.recorded_from <= then < row.recorded_to
+
+
+def valid(rows: list[Row], at: datetime | Interval) -> list[Row]:
+    """The rows valid at a moment, or the last of each id that overlaps an interval."""
+    if isinstance(at, datetime):
+        return [r for r in rows if r.valid_from <= at < r.valid_to]
+    last: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda r: r.valid_from):
+        if (at.end is None or row.valid_from <= at.end) and (at.start is None or row.valid_to > at.start):
+            last[row.id] = row
+    return list(last.values())
+
+
+def inside(row: Row, query: Query) -> bool:
+    """Whether a row is in the query's box and window."""
+    if query.window is not None:
+        key, size = row.place["hkey"], row.place["size"]
+        low, high = np.float32(query.window.size_min), np.float32(query.window.size_max)
+        if key is None or not any(a <= key < b for a, b in query.window.keys) or not low <= np.float32(size) < high:
+            return False
+    if query.bbox is None:
+        return True
+    return row.geom is not None and any(
+        shapely.intersects(box_shape(part), shapely.from_wkb(row.geom)) for part in query.bbox.parts()
+    )
+
+
+def in_order(rows: list[Row], query: Query, types: Mapping[str, ColumnType]) -> list[Row]:
+    """Rows by the query's keys; missing values last in both directions, the id decides."""
+    rows = sorted(rows, key=lambda r: r.id)
+    for key in reversed(query.sort):
+        known(key.column, types)
+        there = [r for r in rows if r.named().get(key.column) is not None]
+        missing = [r for r in rows if r.named().get(key.column) is None]
+        there.sort(key=lambda r, name=key.column: r.named()[name], reverse=key.descending)
+        rows = there + missing
+    return rows
+
+
+def past(row: Row, query: Query) -> bool:
+    """Whether a row comes after the query's page."""
+    if query.after is None:
+        return True
+    for key, last in zip((*query.sort, Sort(column="id")), page(query), strict=True):
+        value = row.named().get(key.column)
+        if value == last:
+            continue
+        if value is None or last is None:
+            return value is None
+        return bool(value < last if key.descending else value > last)
+    return False
+
+
+def as_table(held: Held, rows: list[Row], query: Query) -> pa.Table:
+    """Rows as a store gives them: fixed columns, bodies, stored columns, attributes."""
+    columns = {"id": pa.array([r.id for r in rows], pa.string())}
+    if query.geometry:
+        columns["geom"] = pa.array([r.geom for r in rows], pa.binary())
+    if query.bodies:
+        for name in held.bodies:
+            columns[name] = pa.array([r.bodies.get(name) for r in rows], pa.binary())
+    for name, arrow in STORED_TYPES.items():
+        columns[name] = pa.array([getattr(r, name) for r in rows], arrow)
+    for column in wanted(held.layer.columns, query):
+        values = [r.attributes.get(column.name) for r in rows]
+        columns[column.name] = pa.array(values, ARROW_TYPES[column.type])
+    return pa.table(columns)
+
+
+def spread_table(rows: list[Row]) -> pa.Table:
+    """Where and when rows are."""
+    columns = {n: pa.array([r.place[n] for r in rows], t) for n, t in SPREAD_TYPES.items()}
+    for name in ("valid_from", "valid_to", "recorded_from", "recorded_to"):
+        columns[name] = pa.array([getattr(r, name) for r in rows], TIMESTAMP).cast(pa.int64())
+    return pa.table(columns)

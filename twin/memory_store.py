@@ -1,0 +1,460 @@
+"""The store in plain Python: slow, small, and what the others are checked against.
+
+Every row version is one object in a list; every question walks the list. Nothing is indexed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from twin import history, streams
+from twin import memory_rows as rows_
+from twin.changes import Listeners
+from twin.errors import FeatureNotFound, LayerNotFound
+from twin.extents import union
+from twin.filters import checked, holds, queryables
+from twin.history import Verdict
+from twin.memory_rows import Arrived, Held, Row
+from twin.memory_streams import Observed
+from twin.model import (
+    MAIN,
+    OPEN,
+    BBox,
+    Change,
+    Datastream,
+    Delivery,
+    Layer,
+    LayerState,
+    Mode,
+    Query,
+    Rejected,
+    Report,
+)
+from twin.policy import Policy
+from twin.records import merged
+from twin.records import report as made
+from twin.table import TIMESTAMP, Batch
+
+
+class MemoryStore:
+    """A `twin.store.Store` that lives as long as the process."""
+
+    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._held: dict[str, Held] = {}
+        self._feed: list[Change] = []
+        self._kept: dict[str, bytes] = {}
+        self._last = 0
+        self._last_at = datetime.min.replace(tzinfo=UTC)
+        self._times = [self._last_at]
+        self._lock = threading.RLock()
+        self._listeners = Listeners()
+        self._observed = Observed()
+
+    # Catalogue
+
+    def layers(self, policy: Policy) -> tuple[LayerState, ...]:
+        """Every layer, in tree order."""
+        with self._lock:
+            held = sorted(self._held.values(), key=lambda h: (h.layer.order, h.layer.id))
+            return tuple(self._state(h) for h in held)
+
+    def layer(self, layer: str, policy: Policy) -> LayerState:
+        """One layer."""
+        with self._lock:
+            return self._state(self._layer(layer))
+
+    def reports(self, layer: str, policy: Policy) -> tuple[Report, ...]:
+        """Its reports, newest first."""
+        return tuple(reversed(self._layer(layer).reports))
+
+    def quarantine(
+        self, layer: str, policy: Policy, *, limit: int = 1000
+    ) -> tuple[int, tuple[Rejected, ...]]:
+        """What the last delivery of each source could not bring in."""
+        held = self._layer(layer)
+        last = {r.source: r for r in held.reports}
+        rows = [row for r in sorted(last.values(), key=lambda r: r.commit) for row in held.rejected[r.commit]]
+        return sum(r.quarantined for r in last.values()), tuple(rows[:limit])
+
+    def _layer(self, layer: str) -> Held:
+        if layer not in self._held:
+            there = ", ".join(sorted(self._held)) or "none yet"
+            raise LayerNotFound(f"no layer {layer!r}; there are: {there}")
+        return self._held[layer]
+
+    def _state(self, held: Held) -> LayerState:
+        now = self._moment()
+        believed = [r for r in held.rows if r.recorded_to == OPEN and r.branch == MAIN]
+        rows = [r for r in believed if r.valid_from <= now < r.valid_to]
+        low = [r.place["minz"] for r in rows if r.place["minz"] is not None]
+        high = [r.place["maxz"] for r in rows if r.place["maxz"] is not None]
+        starts, ends = [r.valid_from for r in believed], [r.valid_to for r in believed]
+        return LayerState(
+            layer=held.layer,
+            count=len(rows),
+            bbox=union([b for r in rows if (b := r.box)]),
+            z=(min(low), max(high)) if low else None,
+            time=(min(starts), max(ends)) if believed else None,
+            version=held.version,
+            updated=held.updated,
+        )
+
+    def _moment(self) -> datetime:
+        return max(self._now(), self._last_at)
+
+    # Readable
+
+    def read(self, query: Query) -> pa.Table:
+        """The rows of a query."""
+        with self._lock:
+            held = self._layer(query.layer)
+            types = queryables(held.layer.columns)
+            rows = rows_.in_order(self._found(held, query, types), query, types)
+            rows = [r for r in rows if rows_.past(r, query)]
+            return rows_.as_table(held, rows[: query.limit], query)
+
+    def count(self, query: Query) -> int:
+        """How many there are."""
+        with self._lock:
+            held = self._layer(query.layer)
+            return len(self._found(held, query, queryables(held.layer.columns)))
+
+    def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
+        """Every row ever written for an id."""
+        with self._lock:
+            held = self._layer(layer)
+            rows = [r for r in held.rows if r.id == feature and r.branch == branch]
+            rows.sort(key=lambda r: (r.recorded_from, r.valid_from))
+            return rows_.as_table(held, rows, Query(layer=layer, policy=policy, bodies=True))
+
+    def _found(self, held: Held, query: Query, types: dict[str, Any]) -> list[Row]:
+        condition = checked(query.filter, types) if query.filter is not None else True
+        rows = [r for r in held.rows if r.branch == query.branch and rows_.believed(r, query.known)]
+        rows = rows_.valid(rows, self._moment() if query.at is None else query.at)
+        rows = [r for r in rows if query.ids is None or r.id in query.ids]
+        rows = [r for r in rows if rows_.inside(r, query)]
+        return [r for r in rows if holds(condition, r.named()) is True]
+
+    # Writable
+
+    def write(
+        self,
+        layer: Layer,
+        batches: Iterable[Batch],
+        delivery: Delivery,
+        *,
+        place: Callable[[BBox], str] | None = None,
+    ) -> Report:
+        """Take a delivery."""
+        arrived = rows_.arrived(batches)
+        with self._lock:
+            commit, recorded = self._next()
+            old = self._held.get(layer.id)
+            row = merged(old.layer if old else None, layer, arrived.columns)
+            held = old or Held(layer=row)
+            news = old is None or row != old.layer
+            self._describe(held, row, arrived.bodies)
+            return self._deliver(held, arrived, delivery, commit, recorded, news=news, place=place)
+
+    def remove(self, layer: str, ids: Sequence[str], delivery: Delivery) -> Report:
+        """End rows at the delivery's moment."""
+        with self._lock:
+            held = self._layer(layer)
+            commit, recorded = self._next()
+            at = delivery.at or recorded
+            until = rows_.next_snapshot(held, delivery, at)
+            wanted = set(ids)
+            ended = [
+                r
+                for r in held.rows
+                if r.id in wanted and r.branch == delivery.branch and r.recorded_to == OPEN
+                if r.valid_from < until and r.valid_to > at
+            ]
+            if not ended:
+                raise FeatureNotFound(f"{layer}: none of {', '.join(list(ids)[:10])} is there at {at}")
+            for row in ended:
+                rows_.supersede(held, row, at, until, commit=commit, recorded=recorded)
+            gone = {r.id for r in ended}
+            report = made(held.layer, delivery, commit, recorded, read=len(gone), removed=len(gone))
+            self._commit(held, report, [], gone, [r.box for r in ended], delivery.branch, news=False)
+            return report
+
+    def describe(self, layer: Layer) -> int:
+        """Create a layer or change its catalogue row."""
+        with self._lock:
+            commit, recorded = self._next()
+            old = self._held.get(layer.id)
+            held = old or Held(layer=layer)
+            self._describe(held, merged(old.layer if old else None, layer), [])
+            self._publish(
+                held,
+                commit,
+                recorded,
+                Change(version=commit, at=recorded, layer=layer.id, kind="layer", ids=(), count=0, bbox=None),
+            )
+            return commit
+
+    def _next(self) -> tuple[int, datetime]:
+        return self._last + 1, max(self._now(), self._last_at + streams.TICK)
+
+    def _describe(self, held: Held, layer: Layer, bodies: list[str]) -> None:
+        before = {c.name: c.type for c in held.layer.columns}
+        for column in layer.columns:
+            if before.get(column.name, column.type) != column.type:
+                for row in held.rows:
+                    if column.name in row.attributes:
+                        row.attributes[column.name] = rows_.converted(
+                            row.attributes[column.name], column.type
+                        )
+        held.layer = layer
+        held.bodies += [b for b in bodies if b not in held.bodies]
+        self._held[layer.id] = held
+
+    def _deliver(
+        self,
+        held: Held,
+        arrived: Arrived,
+        delivery: Delivery,
+        commit: int,
+        recorded: datetime,
+        *,
+        news: bool,
+        place: Callable[[BBox], str] | None,
+    ) -> Report:
+        at = delivery.at or recorded
+        until = rows_.next_snapshot(held, delivery, at)
+        if delivery.mode is Mode.SNAPSHOT:
+            held.snapshots.add((delivery.source, delivery.branch, at))
+        believed: dict[str, list[Row]] = defaultdict(list)
+        for row in held.rows:
+            if row.recorded_to == OPEN and row.branch == delivery.branch:
+                believed[row.id].append(row)
+        rejected = list(arrived.rejected)
+        times = Counter(r["id"] for r in arrived.rows)
+        counts: Counter[Verdict] = Counter()
+        touched: set[str] = set()
+        boxes: list[BBox | None] = []
+        accepted: list[BBox | None] = []
+        for raw in arrived.rows:
+            reason = rows_.unfit(raw, times)
+            if reason is None:
+                beliefs = believed[raw["id"]]
+                claim = history.stated(
+                    raw["valid_from"], raw["valid_to"], at=at, until=until, known=bool(beliefs)
+                )
+                row = rows_.made(raw, held, delivery, claim, commit=commit, recorded=recorded)
+                verdict = history.judged(
+                    claim,
+                    row.geometry,
+                    row.attributes,
+                    [b.belief for b in beliefs],
+                    source=delivery.source,
+                    mode=delivery.mode,
+                )
+                reason = rows_.refusal(verdict, claim)
+            if reason is not None:
+                rejected.append(rows_.rejected(raw, *reason))
+                continue
+            counts[verdict] += 1
+            if verdict is not Verdict.KEPT:
+                accepted.append(row.box)
+            if verdict in history.WRITTEN:
+                for old in beliefs:
+                    if old.valid_from < claim.until and old.valid_to > claim.start:
+                        boxes.append(old.box)
+                        rows_.supersede(held, old, claim.start, claim.until, commit=commit, recorded=recorded)
+                held.rows.append(row)
+                boxes.append(row.box)
+                touched.add(row.id)
+        removed: set[str] = set()
+        if delivery.mode is Mode.SNAPSHOT:
+            present = {r["id"] for r in arrived.rows} | {str(r.row) for r in arrived.rejected}
+            for beliefs in believed.values():
+                for old in beliefs:
+                    if old.source == delivery.source and old.valid_from <= at < old.valid_to:
+                        if old.id not in present:
+                            boxes.append(old.box)
+                            removed.add(old.id)
+                            rows_.supersede(held, old, at, until, commit=commit, recorded=recorded)
+        extent = union([b for b in accepted if b])
+        report = made(
+            held.layer,
+            delivery,
+            commit,
+            recorded,
+            read=len(arrived.rows) + len(arrived.rejected),
+            quarantined=len(rejected),
+            removed=len(removed),
+            extent=extent,
+            place=place(extent) if place and extent else "",
+            notes=tuple(dict.fromkeys((*delivery.notes, *arrived.notes))),
+            **{v.value: counts[v] for v in Verdict if v not in (Verdict.TAKEN, Verdict.UNTIMELY)},
+        )
+        rejected = rejected[: delivery.rejected_limit]
+        self._commit(held, report, rejected, touched | removed, boxes, delivery.branch, news=news)
+        return report
+
+    def _commit(
+        self,
+        held: Held,
+        report: Report,
+        rejected: list[Rejected],
+        ids: set[str],
+        boxes: list[BBox | None],
+        branch: str,
+        *,
+        news: bool,
+    ) -> None:
+        held.reports.append(report)
+        held.rejected[report.commit] = rejected
+        change = Change(
+            version=report.commit,
+            at=report.at,
+            layer=held.layer.id,
+            kind="layer" if news else "rows",
+            ids=tuple(sorted(ids)) if len(ids) <= 1000 else None,
+            count=len(ids),
+            bbox=union([b for b in boxes if b]),
+            branch=branch,
+        )
+        self._publish(held, report.commit, report.at, change if news or ids else None)
+
+    def _publish(self, held: Held | None, commit: int, recorded: datetime, change: Change | None) -> None:
+        self._last, self._last_at = commit, recorded
+        self._times.append(recorded)
+        if held:
+            held.updated = recorded
+            held.version = commit if change else held.version
+        if change:
+            self._feed.append(change)
+            self._listeners.tell(change)
+
+    # Feed
+
+    def changes(self, *, after: int = 0, limit: int = 1000, policy: Policy) -> tuple[Change, ...]:
+        """What changed after a commit."""
+        with self._lock:
+            return tuple(c for c in self._feed if c.version > after)[:limit]
+
+    def last(self) -> int:
+        """The last commit."""
+        return self._last
+
+    def listen(self, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Hear of commits."""
+        return self._listeners.add(callback)
+
+    # Spread
+
+    def spread(self, layer: str, *, branch: str = MAIN, since: int = 0) -> pa.Table:
+        """Where and when rows are."""
+        with self._lock:
+            held = self._layer(layer)
+            then = self._times[min(since, self._last)]
+            rows = [r for r in held.rows if r.branch == branch]
+            rows = [r for r in rows if r.recorded_from > then or then < r.recorded_to < OPEN]
+            return rows_.spread_table(rows)
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Remember a block."""
+        self._kept[name] = value
+
+    def kept(self, name: str) -> bytes | None:
+        """The block of that name."""
+        return self._kept.get(name)
+
+    # Streams
+
+    def declare(self, datastreams: pa.Table) -> pa.Table:
+        """Make Datastreams that are not there yet."""
+        names = ("layer", "thing", "name", "observed_property", "unit")
+        with self._lock:
+            ids = self._observed.declare(datastreams.select(names).to_pylist())
+        return datastreams.append_column("id", pa.array(ids, pa.int64()))
+
+    def observe(self, observations: pa.Table, *, source: str) -> Report:
+        """Append observations; one commit."""
+        with self._lock:
+            commit, recorded = self._next()
+            counts: Counter[str] = Counter()
+            things: dict[str, set[str]] = defaultdict(set)
+            numbers: Counter[str] = Counter()
+            rows = streams.last_of_each(observations).to_pylist()
+            good = [r for r in rows if r["time"] is not None and self._observed.layer_of(r["datastream"])]
+            for row in good:
+                outcome = self._observed.put(row["datastream"], row["time"], row["value"], recorded)
+                counts[outcome] += 1
+                if outcome != "unchanged":
+                    layer = self._observed.layer_of(row["datastream"]) or ""
+                    things[layer].add(self._observed.thing_of(row["datastream"]))
+                    numbers[layer] += 1
+            report = streams.reported(
+                observations,
+                source,
+                commit + max(len(things) - 1, 0),
+                recorded,
+                layers=sorted({self._observed.layer_of(r["datastream"]) or "" for r in good}),
+                refused=len(rows) - len(good),
+                counts=counts,
+            )
+            for change in streams.entries(commit, recorded, things, numbers):
+                self._publish(None, change.version, change.at, change)
+            if not things:
+                self._publish(None, commit, recorded, None)
+            return report
+
+    def datastreams(
+        self,
+        *,
+        layer: str | None = None,
+        thing: str | None = None,
+        ids: Sequence[int] | None = None,
+        policy: Policy,
+    ) -> tuple[Datastream, ...]:
+        """Datastreams with their latest value, by id."""
+        with self._lock:
+            return tuple(self._observed.listed(layer, thing, ids))
+
+    def observations(
+        self,
+        datastream: int,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = None,
+        descending: bool = False,
+        policy: Policy,
+    ) -> pa.Table:
+        """Time and value, by time; both ends belong to it."""
+        with self._lock:
+            self._observed.thing_of(datastream)
+            rows = [
+                (t, v)
+                for t, v in self._observed.series(datastream)
+                if (start is None or t >= start) and (end is None or t <= end)
+            ]
+        rows = (rows[::-1] if descending else rows)[:limit]
+        return pa.table(
+            {
+                "time": pa.array([t for t, _ in rows], TIMESTAMP),
+                "value": pa.array([v for _, v in rows], pa.float64()),
+            }
+        )
+
+    def buckets(
+        self, datastream: int, *, start: datetime, end: datetime, points: int, policy: Policy
+    ) -> pa.Table:
+        """Least, greatest and mean by bucket."""
+        with self._lock:
+            self._observed.thing_of(datastream)
+            return self._observed.buckets(datastream, start, end, points)
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,121 @@
+"""Catalogue rows, reports and feed entries as JSON and back, for stores and backups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import shapely
+
+from twin.model import BBox, Change, Column, Delivery, Layer, Rejected, Report, Titles
+from twin.table import BODY, own_name, widened
+
+
+def dumps(record: Layer | Report | Change | Rejected) -> str:
+    """A record as JSON text; moments are RFC 3339 in UTC."""
+    return orjson.dumps(asdict(record), option=orjson.OPT_UTC_Z).decode()
+
+
+def layer_from(record: Mapping[str, Any]) -> Layer:
+    """The layer of a JSON object."""
+    columns = tuple(Column(**{**c, "title": Titles(**c["title"])}) for c in record["columns"])
+    department = Titles(**record["department"]) if record["department"] else None
+    return Layer(
+        **{**record, "columns": columns, "title": Titles(**record["title"]), "department": department}
+    )
+
+
+def report_from(record: Mapping[str, Any]) -> Report:
+    """The report of a JSON object."""
+    return Report(
+        **{
+            **record,
+            "at": moment(record["at"]),
+            "extent": _box(record["extent"]),
+            "notes": tuple(record["notes"]),
+        }
+    )
+
+
+def change_from(record: Mapping[str, Any]) -> Change:
+    """The feed entry of a JSON object."""
+    ids = None if record["ids"] is None else tuple(record["ids"])
+    return Change(**{**record, "at": moment(record["at"]), "bbox": _box(record["bbox"]), "ids": ids})
+
+
+def rejected_from(record: Mapping[str, Any]) -> Rejected:
+    """The quarantined row of a JSON object."""
+    return Rejected(**record)
+
+
+def moment(text: str) -> datetime:
+    """The moment of an RFC 3339 text."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _box(record: Mapping[str, float] | None) -> BBox | None:
+    return None if record is None else BBox(**record)
+
+
+def merged(old: Layer | None, new: Layer, arrived: tuple[Column, ...] = ()) -> Layer:
+    """The catalogue row after a delivery: what the delivery says, and every column there ever was.
+
+    Types only widen; empty titles, units and `extra` members do not wipe out what is known.
+    """
+    said = tuple(replace(c, name=own_name(c.name)) for c in new.columns)
+    columns: dict[str, Column] = {c.name: c for c in old.columns} if old else {}
+    for column in (*said, *arrived):
+        known = columns.get(column.name)
+        columns[column.name] = _both(known, column) if known else column
+    if old is None:
+        return replace(new, columns=tuple(columns.values()))
+    return replace(
+        new,
+        columns=tuple(columns.values()),
+        title=new.title if new.title.zh or new.title.en else old.title,
+        department=new.department or old.department,
+        licence=new.licence or old.licence,
+        attribution=new.attribution or old.attribution,
+        renew_days=new.renew_days or old.renew_days,
+        extra={**old.extra, **new.extra},
+    )
+
+
+def _both(old: Column, new: Column) -> Column:
+    return Column(
+        name=old.name,
+        type=widened(old.type, new.type),
+        unit=new.unit or old.unit,
+        title=new.title if new.title.zh or new.title.en else old.title,
+    )
+
+
+def refused(raw: Mapping[str, Any], column: str, reason: str) -> Rejected:
+    """An arriving row as the quarantine keeps it: its geometry as text, its attributes as they came."""
+    values = {n: v for n, v in raw.items() if v is not None and not n.startswith(BODY) and n != "row"}
+    if "geom" in values:
+        values["geom"] = shapely.to_wkt(shapely.from_wkb(values["geom"]))
+    text = orjson.dumps(values, default=str, option=orjson.OPT_UTC_Z).decode()
+    return Rejected(row=raw["row"], column=column, reason=reason, original=text[:2000])
+
+
+def report(
+    layer: Layer, delivery: Delivery, commit: int, at: datetime, *, read: int, quarantined: int = 0, **counts: Any
+) -> Report:
+    """What became of a delivery; what is not quarantined is accepted."""
+    return Report(
+        commit=commit,
+        at=at,
+        layer=layer.id,
+        source=delivery.source,
+        reader=delivery.reader,
+        read=read,
+        accepted=read - quarantined,
+        quarantined=quarantined,
+        crs=layer.crs,
+        vertical=layer.vertical,
+        **counts,
+    )

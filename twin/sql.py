@@ -1,0 +1,314 @@
+"""A query as SQL and its parameters: one compiler, a small table of what dialects differ in.
+
+Tables are known by number and columns by position (`a0`, `a1` …), so that no source's name is ever an
+identifier. `live` holds what is believed and has no end, `hist` everything else; both are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from twin.errors import InvalidParameter, UnknownProperty
+from twin.filters import STANDARD, checked, known
+from twin.model import OPEN, BBox, Column, ColumnType, Interval, Op, Property, Query, Sort, Window
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """What differs."""
+
+    placeholder: str
+    float32: str
+    """The type of four-byte floats."""
+    binary_order: str
+    """What makes text compare by code point."""
+    touches: str
+    """Whether the geometry of a row intersects a box, for rows that are not wholly inside."""
+    naive: bool
+    """Whether moments are stored as UTC without a zone."""
+
+
+DUCKDB: Final = Dialect(
+    placeholder="?",
+    float32="FLOAT",
+    binary_order="",
+    touches="twin_touches(geom, {west}, {south}, {east}, {north})",
+    naive=True,
+)
+POSTGIS: Final = Dialect(
+    placeholder="%s",
+    float32="real",
+    binary_order=' COLLATE "C"',
+    touches=(
+        "ST_Intersects(ST_GeomFromWKB(geom), ST_MakeEnvelope({west}, {south}, {east}, {north}))"
+    ),
+    naive=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Physical:
+    """A column as the database has it."""
+
+    name: str
+    type: ColumnType
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tables:
+    """The tables of a layer."""
+
+    live: str
+    hist: str
+    columns: Mapping[str, Physical]
+    """Attribute to stored column."""
+    bodies: Mapping[str, str] = field(default_factory=dict)
+    """Body column to stored column."""
+
+    def types(self) -> dict[str, ColumnType]:
+        """Name to type of all that can be filtered and sorted by."""
+        return {**STANDARD, **{n: c.type for n, c in self.columns.items()}}
+
+    def physical(self, name: str) -> str:
+        """The stored column of a name."""
+        return self.columns[name].name if name in self.columns else name
+
+
+def wanted(columns: Iterable[Column], query: Query) -> list[Column]:
+    """The attribute columns that a query gives back, in its order.
+
+    Raises:
+        UnknownProperty: it names one that the layer does not have.
+    """
+    there = {c.name: c for c in columns}
+    if query.columns is None:
+        return list(there.values())
+    names = [n for n in dict.fromkeys(query.columns) if n not in STANDARD or n in there]
+    if missing := [n for n in names if n not in there]:
+        raise UnknownProperty(f"no column {', '.join(missing)}; there are {', '.join(there) or 'none'}")
+    return [there[n] for n in names]
+
+
+def page(query: Query) -> tuple[Any, ...]:
+    """The sort values and id that a page starts after.
+
+    Raises:
+        InvalidParameter: it has not one value a sort key and the id.
+    """
+    after = query.after or ()
+    if len(after) != len(query.sort) + 1:
+        raise InvalidParameter(f"a page after {len(query.sort)} sort keys needs their values and the id")
+    return after
+
+
+class Params:
+    """The values of a statement, in the order of their places in it."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.values: list[Any] = []
+
+    def bind(self, value: Any) -> str:
+        """A place for a value."""
+        if isinstance(value, datetime) and self.dialect.naive:
+            value = value.astimezone(UTC).replace(tzinfo=None)
+        self.values.append(value)
+        return self.dialect.placeholder
+
+    def bind_all(self, values: Sequence[Any]) -> str:
+        """Places for a list of values."""
+        return ", ".join(self.bind(v) for v in values)
+
+
+def rows(query: Query, tables: Tables, now: datetime, dialect: Dialect, output: Sequence[str]) -> tuple[str, list[Any]]:
+    """The statement that gives a query's rows.
+
+    Args:
+        query: what is asked.
+        tables: where it is.
+        now: what `at=None` means.
+        dialect: how the database says it.
+        output: stored columns to give, in this order.
+    """
+    params = Params(dialect)
+    keys = [(tables.physical(s.column), s.descending) for s in query.sort]
+    for sort in query.sort:
+        known(sort.column, tables.types())
+    names = list(dict.fromkeys([*output, "id", *(k for k, _ in keys)]))
+    inner = _both(query, tables, now, params, ", ".join(names), paged=True)
+    order = ", ".join(_key(k, tables, dialect, descending=d) for k, d in [*keys, ("id", False)])
+    limit = "" if query.limit is None else f" LIMIT {int(query.limit)}"
+    return f"SELECT {', '.join(output)} FROM ({inner}) ORDER BY {order}{limit}", params.values
+
+
+def count(query: Query, tables: Tables, now: datetime, dialect: Dialect) -> tuple[str, list[Any]]:
+    """The statement that counts a query's rows, its page and limit left aside."""
+    params = Params(dialect)
+    inner = _both(query, tables, now, params, "1", paged=False)
+    return f"SELECT count(*) FROM ({inner})", params.values
+
+
+def _key(name: str, tables: Tables, dialect: Dialect, *, descending: bool) -> str:
+    text = name in ("id", "source", "dated") or any(
+        c.name == name and c.type in ("string", "json") for c in tables.columns.values()
+    )
+    collated = dialect.binary_order if text else ""
+    return f"{name}{collated} {'DESC' if descending else 'ASC'} NULLS LAST"
+
+
+def _both(query: Query, tables: Tables, now: datetime, params: Params, names: str, *, paged: bool) -> str:
+    at = now if query.at is None else query.at
+    if isinstance(at, Interval):
+        return _overlapping(query, tables, at, params, names, paged=paged)
+    live = _and(
+        f"valid_from <= {params.bind(at)}",
+        *_recorded(query, params, live=True),
+        *_conditions(query, tables, params, paged=paged),
+    )
+    hist = _and(
+        f"valid_from <= {params.bind(at)} AND valid_to > {params.bind(at)}",
+        *_recorded(query, params, live=False),
+        *_conditions(query, tables, params, paged=paged),
+    )
+    return (
+        f"SELECT {names} FROM {tables.live} WHERE {live} UNION ALL SELECT {names} FROM {tables.hist} WHERE {hist}"
+    )
+
+
+def _overlapping(query: Query, tables: Tables, at: Interval, params: Params, names: str, *, paged: bool) -> str:
+    """The last version of each id within an interval: one without an end is the last by itself."""
+
+    def begun(alias: str) -> str:
+        parts = [f"{alias}branch = {params.bind(query.branch)}"]
+        if at.end is not None:
+            parts.append(f"{alias}valid_from <= {params.bind(at.end)}")
+        return _and(*parts)
+
+    def lasting(alias: str) -> str:
+        return _and(begun(alias), *_recorded(query, params, live=True, alias=alias))
+
+    live = _and(lasting(""), *_conditions(query, tables, params, paged=paged))
+    ended = [begun("h.")]
+    if at.start is not None:
+        ended.append(f"h.valid_to > {params.bind(at.start)}")
+    ended += _recorded(query, params, live=False, alias="h.")
+    if query.ids is not None:
+        ended.append(_ids(query.ids, params, "h."))
+    ended.append(f"NOT EXISTS (SELECT 1 FROM {tables.live} l WHERE l.id = h.id AND {lasting('l.')})")
+    last = (
+        f"SELECT DISTINCT ON (h.id) h.* FROM {tables.hist} h WHERE {_and(*ended)} ORDER BY h.id, h.valid_from DESC"
+    )
+    hist = _and(*_conditions(query, tables, params, paged=paged))
+    return f"SELECT {names} FROM {tables.live} WHERE {live} UNION ALL SELECT {names} FROM ({last}) AS h WHERE {hist}"
+
+
+def _and(*parts: str) -> str:
+    return " AND ".join(p for p in parts if p) or "TRUE"
+
+
+def _recorded(query: Query, params: Params, *, live: bool, alias: str = "") -> list[str]:
+    if query.known is None:
+        return [] if live else [f"{alias}recorded_to = {params.bind(OPEN)}"]
+    parts = [f"{alias}recorded_from <= {params.bind(query.known)}"]
+    return parts if live else [*parts, f"{alias}recorded_to > {params.bind(query.known)}"]
+
+
+def _conditions(query: Query, tables: Tables, params: Params, *, paged: bool) -> list[str]:
+    parts = [f"branch = {params.bind(query.branch)}"]
+    if query.ids is not None:
+        parts.append(_ids(query.ids, params))
+    if query.window is not None:
+        parts.append(_window(query.window, params))
+    if query.bbox is not None:
+        parts.append(_or(_box(part, params) for part in query.bbox.parts()))
+    if query.filter is not None:
+        parts.append(condition(checked(query.filter, tables.types()), tables, params))
+    if paged and query.after is not None:
+        parts.append(_after(query, tables, params))
+    return parts
+
+
+def _or(parts: Iterable[str]) -> str:
+    return "(" + (" OR ".join(parts) or "FALSE") + ")"
+
+
+def _ids(ids: Sequence[str], params: Params, alias: str = "") -> str:
+    return f"{alias}id IN ({params.bind_all(ids)})" if ids else "FALSE"
+
+
+def _window(window: Window, params: Params) -> str:
+    keys = _or(f"(hkey >= {params.bind(a)} AND hkey < {params.bind(b)})" for a, b in window.keys)
+    sizes = " AND ".join(
+        f"size {sign} CAST({params.bind(value)} AS {params.dialect.float32})"
+        for sign, value in ((">=", window.size_min), ("<", window.size_max))
+    )
+    return f"{keys} AND {sizes}"
+
+
+def _box(box: BBox, params: Params) -> str:
+    """Rows wholly inside are taken by their boxes alone; the geometry decides of the others."""
+    west, south, east, north = box.astuple()
+    cut = (
+        f"minx <= {params.bind(east)} AND maxx >= {params.bind(west)} "
+        f"AND miny <= {params.bind(north)} AND maxy >= {params.bind(south)}"
+    )
+    inside = (
+        f"minx >= {params.bind(west)} AND maxx <= {params.bind(east)} "
+        f"AND miny >= {params.bind(south)} AND maxy <= {params.bind(north)}"
+    )
+    corners = {n: params.bind(v) for n, v in zip(("west", "south", "east", "north"), box.astuple(), strict=True)}
+    return f"({cut} AND CASE WHEN {inside} THEN TRUE ELSE {params.dialect.touches.format(**corners)} END)"
+
+
+def _after(query: Query, tables: Tables, params: Params) -> str:
+    """Rows behind a page's last one: keyset, missing values last in both directions."""
+    keys = zip((*query.sort, Sort(column="id")), page(query), strict=True)
+    return _behind(list(keys), tables, params)
+
+
+def _behind(keys: list[tuple[Sort, Any]], tables: Tables, params: Params) -> str:
+    (key, value), *others = keys
+    name = tables.physical(key.column)
+    if value is None:
+        return f"({name} IS NULL AND {_behind(others, tables, params)})" if others else "FALSE"
+    further = f"{name} {'<' if key.descending else '>'} {params.bind(value)} OR {name} IS NULL"
+    if not others:
+        return f"({further})"
+    return f"({further} OR ({name} = {params.bind(value)} AND {_behind(others, tables, params)}))"
+
+
+def condition(filter_: Any, tables: Tables, params: Params) -> str:
+    """A checked filter as SQL."""
+    if isinstance(filter_, bool):
+        return "TRUE" if filter_ else "FALSE"
+    if isinstance(filter_, Property):
+        return tables.physical(filter_.name)
+    args = filter_.args
+    if filter_.op in ("and", "or"):
+        parts = [condition(a, tables, params) for a in args]
+        empty = "TRUE" if filter_.op == "and" else "FALSE"
+        return "(" + (f" {filter_.op.upper()} ".join(parts) or empty) + ")"
+    if filter_.op == "not":
+        return f"(NOT {condition(args[0], tables, params)})"
+    return _compared(filter_, tables, params)
+
+
+def _compared(op: Op, tables: Tables, params: Params) -> str:
+    def side(value: Any) -> str:
+        return tables.physical(value.name) if isinstance(value, Property) else params.bind(value)
+
+    if op.op == "in" and not op.args[1]:
+        return "FALSE"
+    first = side(op.args[0])
+    if op.op == "isNull":
+        return f"({first} IS NULL)"
+    if op.op == "in":
+        return f"({first} IN ({', '.join(side(c) for c in op.args[1])}))"
+    if op.op == "between":
+        return f"({first} BETWEEN {side(op.args[1])} AND {side(op.args[2])})"
+    if op.op == "like":
+        return f"({first} LIKE {side(op.args[1])} ESCAPE '\\')"
+    return f"({first} {op.op} {side(op.args[1])})"
