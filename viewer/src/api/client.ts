@@ -4,6 +4,7 @@ import type {
   Feature,
   FeatureCollection,
   Here,
+  Hit,
   Impact,
   LatestValue,
   LayerDetail,
@@ -81,6 +82,15 @@ export const server = {
   search: async (q: string, signal?: AbortSignal) =>
     (await get<{ hits: SearchHit[] }>("/api/search", { q, limit: 20 }, signal)).hits,
   here: (lon: number, lat: number, radius = 15) => get<Here>("/api/here", { lon, lat, radius }),
+  /** Features of some layers near a place, nearest first; metres. */
+  pick: async (query: {
+    lon: number;
+    lat: number;
+    radius: number;
+    layers: string;
+    at: string | null;
+    known: string | null;
+  }) => (await get<{ hits: Hit[] }>("/api/pick", query)).hits,
   feature: (layer: string, id: string, moment: Moment) =>
     get<Feature>(`/ogc/collections/${e(layer)}/items/${e(id)}`, { datetime: moment.at, known: moment.known }),
   items: (layer: string, query: Record<string, Parameter>) =>

@@ -118,6 +118,15 @@ export interface LayerDetail extends LayerSummary {
   quarantine: { count: number; href: string };
 }
 
+/** A thing that was found at a place; `distance` in metres. */
+export interface Hit {
+  layer: string;
+  id: string;
+  kind: string;
+  title: string;
+  distance?: number;
+}
+
 export interface SearchHit {
   layer: string;
   id: string;

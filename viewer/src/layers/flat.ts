@@ -1,0 +1,202 @@
+/** Flat layers: vector tiles, painted here onto pictures that lie on the ground, in the colours of the legend. */
+import { VectorTile, type VectorTileFeature } from "@mapbox/vector-tile";
+import {
+  Event as CesiumEvent,
+  ImageryLayer,
+  type ImageryProvider,
+  Rectangle,
+  type Request,
+  Resource,
+  WebMercatorTilingScheme,
+} from "cesium";
+import { PbfReader } from "pbf";
+import type { ChangeEvent, LayerSummary, LegendItem } from "../api/types";
+import { momentQuery } from "../scene/moment";
+import { replacePicture } from "../scene/picture";
+import type { Drawing, Drawn, Stage } from "../scene/stage";
+import { classKey, type LayerView } from "../state/app";
+
+export const DRAWING: Drawing = { mode: "flat", draw: (stage, summary) => new Flat(stage, summary) };
+
+const size = 512;
+const deepest = 18;
+/** Tiles kept, so that another colour needs no fetching. */
+const kept = 200;
+
+interface Paint {
+  entry(properties: Record<string, unknown>): LegendItem | undefined;
+  shown(properties: Record<string, unknown>): boolean;
+  plain: string;
+}
+
+class Flat implements Drawn {
+  #layer: ImageryLayer | null = null;
+  #tiles = new Map<string, Promise<VectorTile | null>>();
+  #address = "";
+  #painted = "";
+  #view: LayerView | null = null;
+  #edition = 0;
+
+  constructor(
+    readonly stage: Stage,
+    private summary: LayerSummary,
+  ) {}
+
+  restyle(view: LayerView): void {
+    this.#view = view;
+    this.#show();
+  }
+
+  refetch(summary: LayerSummary): void {
+    this.summary = summary;
+    this.#show();
+  }
+
+  changed(_event: ChangeEvent): void {
+    this.#edition += 1;
+    this.#show();
+  }
+
+  destroy(): void {
+    if (this.#layer) this.stage.widget.scene.imageryLayers.remove(this.#layer);
+  }
+
+  #show(): void {
+    const view = this.#view;
+    if (!view) return;
+    if (view.visible) this.#paint(view);
+    if (this.#layer) {
+      this.#layer.show = view.visible;
+      this.#layer.alpha = view.opacity;
+    }
+    this.stage.draw();
+  }
+
+  /** Make another picture when what it would show is another one. */
+  #paint(view: LayerView): void {
+    const { id, version, draw } = this.summary;
+    const query = new URLSearchParams({
+      ...momentQuery(this.stage.moment()),
+      v: `${version}.${this.#edition}`,
+    });
+    const address = `${draw.mvt ?? `/tiles/${id}/{z}/{x}/{y}.mvt`}?${query}`;
+    const painted = JSON.stringify([address, view.hidden, view.filter, this.stage.app.dark]);
+    if (painted === this.#painted) return;
+    this.#painted = painted;
+    if (address !== this.#address) this.#tiles.clear();
+    this.#address = address;
+    const fresh = new ImageryLayer(this.#provider(address, this.#brush(view)));
+    replacePicture(this.stage.widget.scene, this.#layer, fresh);
+    this.#layer = fresh;
+    this.stage.report(id, "ready");
+  }
+
+  #brush({ hidden, filter }: LayerView): Paint {
+    const { by, legend } = this.summary.draw;
+    const rest = legend.find(({ value }) => value === null);
+    const entry = (properties: Record<string, unknown>) =>
+      (by
+        ? legend.find(({ value }) => value !== null && classKey(value) === classKey(properties[by]))
+        : undefined) ?? rest;
+    const passes = (properties: Record<string, unknown>) => {
+      if (!filter) return true;
+      const value = properties[filter.column];
+      if (value === undefined || value === null) return false;
+      return Number(value) >= (filter.min ?? -Infinity) && Number(value) <= (filter.max ?? Infinity);
+    };
+    const shown = (properties: Record<string, unknown>) =>
+      !hidden.includes(classKey(entry(properties)?.value)) && passes(properties);
+    return { entry, shown, plain: this.stage.palette().accent };
+  }
+
+  #provider(address: string, paint: Paint): ImageryProvider {
+    const [west, south, east, north] = this.summary.bbox ?? [-180, -85, 180, 85];
+    const provider = {
+      tileWidth: size,
+      tileHeight: size,
+      minimumLevel: 0,
+      maximumLevel: deepest,
+      tilingScheme: new WebMercatorTilingScheme(),
+      rectangle: Rectangle.fromDegrees(west, south, east, north),
+      errorEvent: new CesiumEvent(),
+      hasAlphaChannel: true,
+      tileDiscardPolicy: undefined,
+      credit: undefined,
+      proxy: undefined,
+      getTileCredits: () => [],
+      pickFeatures: () => undefined,
+      requestImage: (x: number, y: number, level: number, request?: Request) => {
+        const tile = this.#tile(address, x, y, level, request);
+        return tile?.then((found) => picture(found, this.summary.id, paint));
+      },
+    };
+    provider.errorEvent.addEventListener(({ message }: { message: string }) => {
+      this.stage.report(this.summary.id, "failed", message);
+    });
+    return provider as unknown as ImageryProvider;
+  }
+
+  #tile(
+    address: string,
+    x: number,
+    y: number,
+    level: number,
+    request?: Request,
+  ): Promise<VectorTile | null> | undefined {
+    const url = address.replace("{z}", String(level)).replace("{x}", String(x)).replace("{y}", String(y));
+    const known = this.#tiles.get(url);
+    if (known) return known;
+    // Undefined when Cesium has too much under way: it will ask again.
+    const asked = new Resource({ url, request }).fetchArrayBuffer();
+    const tile = asked?.then((bytes) =>
+      bytes && bytes.byteLength > 0 ? new VectorTile(new PbfReader(bytes)) : null,
+    );
+    if (!tile) return undefined;
+    this.#tiles.set(url, tile);
+    tile.catch(() => this.#tiles.delete(url));
+    const oldest = this.#tiles.size > kept ? this.#tiles.keys().next().value : undefined;
+    if (oldest !== undefined) this.#tiles.delete(oldest);
+    return tile;
+  }
+}
+
+function picture(tile: VectorTile | null, layer: string, paint: Paint): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  canvas.width = size;
+  canvas.height = size;
+  const found = tile?.layers[layer] ?? Object.values(tile?.layers ?? {})[0];
+  const pen = canvas.getContext("2d");
+  if (!found || !pen) return canvas;
+  pen.lineJoin = "round";
+  pen.lineCap = "round";
+  for (let i = 0; i < found.length; i += 1) {
+    const feature = found.feature(i);
+    const { properties } = feature;
+    if (paint.shown(properties)) stroke(pen, feature, paint.entry(properties)?.color ?? paint.plain);
+  }
+  return canvas;
+}
+
+function stroke(pen: CanvasRenderingContext2D, feature: VectorTileFeature, color: string): void {
+  const scale = size / feature.extent;
+  const path = new Path2D();
+  for (const ring of feature.loadGeometry()) {
+    ring.forEach(({ x, y }, i) => {
+      if (feature.type === 1) {
+        path.moveTo(x * scale + 5, y * scale);
+        path.arc(x * scale, y * scale, 5, 0, 7);
+      } else if (i === 0) path.moveTo(x * scale, y * scale);
+      else path.lineTo(x * scale, y * scale);
+    });
+    if (feature.type === 3) path.closePath();
+  }
+  pen.strokeStyle = color;
+  pen.fillStyle = color;
+  if (feature.type !== 2) {
+    pen.globalAlpha = feature.type === 3 ? 0.18 : 1;
+    pen.fill(path, "evenodd");
+  }
+  pen.globalAlpha = 0.95;
+  pen.lineWidth = feature.type === 2 ? 3 : 2;
+  pen.stroke(path);
+}

@@ -1,0 +1,113 @@
+/** The ground: relief of the whole earth below, the county's terrain, and the map that the server draws on it. */
+import {
+  buildModuleUrl,
+  CesiumTerrainProvider,
+  Color,
+  EllipsoidTerrainProvider,
+  type Globe,
+  ImageryLayer,
+  Rectangle,
+  type Scene,
+  TileMapServiceImageryProvider,
+  UrlTemplateImageryProvider,
+  WebMercatorTilingScheme,
+} from "cesium";
+import type { BBox } from "../api/types";
+import { atMoment, type Moment, momentQuery } from "./moment";
+import type { Palette } from "./palette";
+import { replacePicture } from "./picture";
+
+export interface Ground {
+  /** Draw the map anew when any of this has changed. */
+  map(wanted: MapWanted): void;
+  terrain(wanted: { bbox: BBox | null; there: boolean; moment: Moment }): Promise<void>;
+  palette(palette: Palette, dark: boolean): void;
+  showMap(show: boolean): void;
+}
+
+export interface MapWanted {
+  bbox: BBox | null;
+  moment: Moment;
+  lang: string;
+  dark: boolean;
+  labels: boolean;
+  /** Another number fetches the picture again. */
+  version: number;
+}
+
+/** Room around the county, so that the map does not end where the last house stands; degrees. */
+const margin = 0.03;
+
+export async function createGround(scene: Scene): Promise<Ground> {
+  const { globe, imageryLayers } = scene;
+  globe.enableLighting = false;
+  globe.showGroundAtmosphere = false;
+  globe.depthTestAgainstTerrain = true;
+  globe.preloadSiblings = false;
+  const relief = imageryLayers.addImageryProvider(
+    await TileMapServiceImageryProvider.fromUrl(buildModuleUrl("Assets/Textures/NaturalEarthII")),
+  );
+  let picture: ImageryLayer | null = null;
+  let drawn = "";
+  let shown = true;
+  let landed = "";
+  return {
+    map(wanted) {
+      const url = mapUrl(wanted);
+      if (!wanted.bbox || url === drawn) return;
+      drawn = url;
+      const fresh = mapLayer(url, wanted.bbox);
+      fresh.show = shown;
+      replacePicture(scene, picture, fresh, 1);
+      picture = fresh;
+    },
+    async terrain({ bbox, there, moment }) {
+      const url =
+        there && bbox ? atMoment("/tiles/ground/layer.json", moment).replace(/\/layer\.json$/, "") : "";
+      if (url === landed) return;
+      landed = url;
+      scene.terrainProvider = url
+        ? await CesiumTerrainProvider.fromUrl(url, { requestVertexNormals: true })
+        : new EllipsoidTerrainProvider();
+      scene.requestRender();
+    },
+    palette(palette, dark) {
+      tint(globe, relief, palette, dark);
+      scene.backgroundColor = Color.fromCssColorString(palette.sky);
+      scene.requestRender();
+    },
+    showMap(show) {
+      shown = show;
+      if (picture) picture.show = show;
+      scene.requestRender();
+    },
+  };
+}
+
+function mapUrl({ moment, lang, dark, labels, version }: MapWanted): string {
+  const query = new URLSearchParams({ ...momentQuery(moment), lang });
+  if (dark) query.set("dark", "1");
+  if (!labels) query.set("labels", "0");
+  if (version > 0) query.set("v", String(version));
+  return `/tiles/map/{z}/{x}/{y}.png?${query}`;
+}
+
+function mapLayer(url: string, [west, south, east, north]: BBox): ImageryLayer {
+  const provider = new UrlTemplateImageryProvider({
+    url,
+    tilingScheme: new WebMercatorTilingScheme(),
+    rectangle: Rectangle.fromDegrees(west - margin, south - margin, east + margin, north + margin),
+    tileWidth: 512,
+    tileHeight: 512,
+    maximumLevel: 19,
+  });
+  return new ImageryLayer(provider);
+}
+
+/** The relief is there so that the earth is not blank; it must not outshine the map. */
+function tint(globe: Globe, relief: ImageryLayer, palette: Palette, dark: boolean): void {
+  globe.baseColor = Color.fromCssColorString(palette.globe);
+  globe.undergroundColor = Color.fromCssColorString(palette.underground);
+  relief.alpha = dark ? 0.25 : 0.45;
+  relief.saturation = 0.35;
+}
