@@ -101,7 +101,8 @@ def card(state: LayerState, reports: tuple[Report, ...], quarantined: int) -> di
         "licence": layer.licence,
         "attribution": layer.attribution,
         "lineage": [
-            {"at": text(r.at), "source": r.source, "reader": r.reader, "note": "; ".join(r.notes)} for r in reports
+            {"at": text(r.at), "source": r.source, "reader": r.reader, "note": "; ".join(r.notes)}
+            for r in reports
         ],
         "reports": [report(r) for r in reports],
         "quarantine": {"count": quarantined, "href": f"/api/layers/{layer.id}/quarantine"},
@@ -115,7 +116,12 @@ def column(found: Column) -> dict[str, Any]:
 
 def report(found: Report) -> dict[str, Any]:
     """An ingest report as JSON."""
-    return {**asdict(found), "at": text(found.at), "extent": corners(found.extent), "notes": list(found.notes)}
+    return {
+        **asdict(found),
+        "at": text(found.at),
+        "extent": corners(found.extent),
+        "notes": list(found.notes),
+    }
 
 
 def corners(box: BBox | None) -> list[float] | None:

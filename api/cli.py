@@ -25,7 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="城市一张图 Onemap Twin: one map of a city, in space and time. Everything lives in TWIN_HOME.",
 )
-Home = Annotated[Path | None, typer.Option("--home", envvar="TWIN_HOME", help="the folder that everything lives in")]
+Home = Annotated[
+    Path | None, typer.Option("--home", envvar="TWIN_HOME", help="the folder that everything lives in")
+]
 Json = Annotated[bool, typer.Option("--json", help="facts for machines")]
 Port = Annotated[int, typer.Option(envvar="PORT", help="the port to listen on; 0 takes a free one")]
 Host = Annotated[str, typer.Option(help="the address to listen on")]
@@ -63,7 +65,9 @@ def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: C
     from api.serve import run
 
     if not (STATIC / "index.html").exists():
-        typer.secho("the viewer is not built (make viewer); the APIs work all the same", err=True, fg="yellow")
+        typer.secho(
+            "the viewer is not built (make viewer); the APIs work all the same", err=True, fg="yellow"
+        )
     with served(settings) as twin:
 
         def started(address: str) -> None:
@@ -90,18 +94,30 @@ def ingest(
     files: Annotated[list[str], typer.Argument(help="files to take in")],
     layer: Annotated[str, typer.Option(help="the layer's id")],
     home: Home = None,
-    kind: Annotated[str | None, typer.Option(help="buildings, terrain, networks, …; guessed where it is plain")] = None,
-    crs: Annotated[str | None, typer.Option(help="for a file that states none: EPSG code, WKT or PROJ string")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="buildings, terrain, networks, …; guessed where it is plain")
+    ] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="for a file that states none: EPSG code, WKT or PROJ string")
+    ] = None,
     vertical: Annotated[str | None, typer.Option(help="vertical datum: EPSG code or 'ellipsoid'")] = None,
     valid_from: Annotated[str | None, typer.Option(help="the date of the survey; now when left out")] = None,
-    column: Annotated[list[str] | None, typer.Option(help="source=target, for example 建成年代=valid_from")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="source=target, for example 建成年代=valid_from")
+    ] = None,
     nodata: Annotated[list[str] | None, typer.Option(help="column=value that means missing")] = None,
     mode: Annotated[Mode, typer.Option(help="what the delivery means for what was there")] = Mode.SNAPSHOT,
-    source: Annotated[str, typer.Option(help="whose rows these are; a snapshot ends only rows of its own source")] = "survey",
+    source: Annotated[
+        str, typer.Option(help="whose rows these are; a snapshot ends only rows of its own source")
+    ] = "survey",
     at: Annotated[str | None, typer.Option(help="LON,LAT of a station whose file has no coordinates")] = None,
-    tz: Annotated[str | None, typer.Option(help="zone of times that state none, for example Asia/Shanghai")] = None,
+    tz: Annotated[
+        str | None, typer.Option(help="zone of times that state none, for example Asia/Shanghai")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="text encoding, for example GB18030")] = None,
-    repair: Annotated[str | None, typer.Option(help="make-valid: repair invalid geometry, each row flagged")] = None,
+    repair: Annotated[
+        str | None, typer.Option(help="make-valid: repair invalid geometry, each row flagged")
+    ] = None,
     title: Annotated[str, typer.Option(help="Chinese title")] = "",
     title_en: Annotated[str, typer.Option(help="English title")] = "",
     *,
@@ -164,7 +180,9 @@ def _progress(layer: str, rows: int, expected: int | None) -> None:
 def _layer_id(name: str) -> str:
     allowed = name.replace("_", "").replace("-", "")
     if not (allowed.isascii() and allowed.isalnum() and len(name) <= 64):
-        raise InvalidParameter(f"--layer {name[:80]!r}: letters, digits, _ and -, at most 64; use --title for the name")
+        raise InvalidParameter(
+            f"--layer {name[:80]!r}: letters, digits, _ and -, at most 64; use --title for the name"
+        )
     return name
 
 
@@ -195,7 +213,10 @@ def _report(report: Report) -> dict[str, Any]:
 
 
 def _print(r: Report) -> None:
-    typer.secho(f"{r.layer}: {r.read:,} rows read = {r.accepted:,} accepted + {r.quarantined:,} quarantined", bold=True)
+    typer.secho(
+        f"{r.layer}: {r.read:,} rows read = {r.accepted:,} accepted + {r.quarantined:,} quarantined",
+        bold=True,
+    )
     typer.echo(
         f"  {r.added:,} added, {r.removed:,} removed, {r.changed_geometry:,} moved or reshaped, "
         f"{r.changed_attributes:,} changed in attributes, {r.unchanged:,} unchanged"
@@ -246,7 +267,10 @@ def _reading(settings: Settings) -> Iterator[Store]:
 
 def _table(states: tuple[LayerState, ...]) -> str:
     lines = [f"{'layer':24} {'kind':12} {'rows':>10}  title"]
-    lines += [f"{s.layer.id:24} {s.layer.kind:12} {s.count:>10,}  {s.layer.title.zh or s.layer.title.en}" for s in states]
+    lines += [
+        f"{s.layer.id:24} {s.layer.kind:12} {s.count:>10,}  {s.layer.title.zh or s.layer.title.en}"
+        for s in states
+    ]
     return "\n".join(lines)
 
 
@@ -311,7 +335,9 @@ def doctor(home: Home = None, *, as_json: Json = False) -> None:
         typer.echo(_text([asdict(f) for f in findings]))
     else:
         for f in findings:
-            typer.secho(f"{'ok  ' if f.fine else 'LOOK'} {f.what}: {f.detail}", fg=None if f.fine else "yellow")
+            typer.secho(
+                f"{'ok  ' if f.fine else 'LOOK'} {f.what}: {f.detail}", fg=None if f.fine else "yellow"
+            )
     if not all(f.fine for f in findings):
         raise typer.Exit(1)
 

@@ -50,7 +50,9 @@ def build(store: Store, settings: Settings, say: Say, doing: Say) -> None:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     _run([sys.executable, "-m", "data_samples", str(folder), "--until", now.isoformat()])
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
-    say(f"  {len(manifest['layers'])} deliveries written in {time.monotonic() - began:.0f} s; taking them in …")
+    say(
+        f"  {len(manifest['layers'])} deliveries written in {time.monotonic() - began:.0f} s; taking them in …"
+    )
     doing("taking the sample county in")
     requests = [delivery(entry, folder) for entry in manifest["layers"]]
     reports = ingest(store, requests, settings)
@@ -58,7 +60,9 @@ def build(store: Store, settings: Settings, say: Say, doing: Say) -> None:
     refused = sum(r.quarantined for r in reports)
     store.keep("site", orjson.dumps(manifest["site"]))
     store.keep(DONE, b"1")
-    say(f"  {rows:,} rows in {len(reports)} deliveries, {refused} refused, after {time.monotonic() - began:.0f} s")
+    say(
+        f"  {rows:,} rows in {len(reports)} deliveries, {refused} refused, after {time.monotonic() - began:.0f} s"
+    )
 
 
 def _run(command: list[str]) -> None:

@@ -38,7 +38,9 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     yield Finding(what="viewer", fine=built, detail="built" if built else "not built: make viewer")
     parent = next(p for p in (settings.home, *settings.home.parents) if p.exists())
     free = shutil.disk_usage(parent).free / 1e9
-    yield Finding(what="disk", fine=free >= FREE_GB, detail=f"{free:.1f} GB free at {parent} ({FREE_GB} wanted)")
+    yield Finding(
+        what="disk", fine=free >= FREE_GB, detail=f"{free:.1f} GB free at {parent} ({FREE_GB} wanted)"
+    )
     yield _font()
 
 
@@ -53,7 +55,11 @@ def _font() -> Finding:
 
 def _home(settings: Settings) -> Iterator[Finding]:
     if not settings.database.exists():
-        yield Finding(what="home", fine=True, detail=f"{settings.home} is empty: twin ingest FILE --layer ID, or twin demo")
+        yield Finding(
+            what="home",
+            fine=True,
+            detail=f"{settings.home} is empty: twin ingest FILE --layer ID, or twin demo",
+        )
         return
     if ingest.listening(settings):
         yield Finding(what="server", fine=True, detail=f"runs in {settings.home}")
@@ -69,4 +75,6 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 def _files(settings: Settings, rasters: int) -> Finding:
     there = len(list(settings.rasters.glob("*.tif"))) if settings.rasters.exists() else 0
-    return Finding(what="rasters", fine=there >= rasters, detail=f"{there} files for {rasters} rasters that stand now")
+    return Finding(
+        what="rasters", fine=there >= rasters, detail=f"{there} files for {rasters} rasters that stand now"
+    )

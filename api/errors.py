@@ -68,7 +68,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def theirs(_: Request, error: HTTPException) -> Response:
-        answer = problem(error.status_code, SLUGS.get(error.status_code, "invalid-parameter"), str(error.detail))
+        answer = problem(
+            error.status_code, SLUGS.get(error.status_code, "invalid-parameter"), str(error.detail)
+        )
         answer.headers.update(error.headers or {})
         return answer
 

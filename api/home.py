@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from twin.duckdb_store import DuckDBStore
+
 from api.cards import kinds
 from api.hub import Hub
 from api.state import Twin
 from pipelines.ingest import Intake
 from pipelines.search import Index
-from twin.duckdb_store import DuckDBStore
 from twin.errors import StorageFull
 from twin.model import Layer, Titles
 from twin.policy import Policy

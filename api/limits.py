@@ -18,7 +18,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
-class BodyTooLarge(Exception):  # noqa: N818  it is only a signal between here and the wrapper
+class BodyTooLarge(Exception):
     """The body passed the limit while it was being read."""
 
 
@@ -51,7 +51,9 @@ class Limits:
             await self.app(scope, self._counted(receive), watched)
         except BodyTooLarge:
             if not started:
-                await problem(413, "too-large", f"the body is larger than {self.body_bytes} bytes")(scope, receive, send)
+                await problem(413, "too-large", f"the body is larger than {self.body_bytes} bytes")(
+                    scope, receive, send
+                )
 
     def _counted(self, receive: Receive) -> Receive:
         seen = 0

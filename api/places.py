@@ -118,7 +118,10 @@ def _one(text: str, name: str) -> float:
 
 
 def projected(lon: float, lat: float) -> list[dict[str, Any]]:
-    """Easting and northing in the CGCS2000 3-degree zone of the place (EPSG:4534-4554, with the zone's prefix 4513-4533), or UTM."""
+    """Easting and northing of a place.
+
+    In its CGCS2000 3-degree zone (EPSG:4534 to 4554, with the zone's prefix 4513 to 4533), else in UTM.
+    """
     middle = round(lon / 3) * 3
     if 75 <= middle <= 135 and 0 < lat < 60:
         step = (middle - 75) // 3
@@ -126,7 +129,14 @@ def projected(lon: float, lat: float) -> list[dict[str, Any]]:
         zone = f"CGCS2000 / 3-degree Gauss-Kruger CM {middle}E"
         return [_xy(plain_, zone, lon, lat), _xy(prefixed, f"{zone} ({middle // 3})", lon, lat)]
     zone_number = int((lon + 180) // 6) % 60 + 1
-    return [_xy((32600 if lat >= 0 else 32700) + zone_number, f"UTM {zone_number}{'N' if lat >= 0 else 'S'}", lon, lat)]
+    return [
+        _xy(
+            (32600 if lat >= 0 else 32700) + zone_number,
+            f"UTM {zone_number}{'N' if lat >= 0 else 'S'}",
+            lon,
+            lat,
+        )
+    ]
 
 
 def _xy(code: int, name: str, lon: float, lat: float) -> dict[str, Any]:
@@ -137,14 +147,21 @@ def _xy(code: int, name: str, lon: float, lat: float) -> dict[str, Any]:
 def _address(twin: Twin, place: Place) -> dict[str, Any] | None:
     """The nearest feature within 100 m that has an address."""
     states = [
-        s for s in twin.store.layers(twin.policy) if s.count and any(c.name == "address" for c in s.layer.columns)
+        s
+        for s in twin.store.layers(twin.policy)
+        if s.count and any(c.name == "address" for c in s.layer.columns)
     ]
     around = Place(lon=place.lon, lat=place.lat, radius=100.0, at=place.at, known=place.known)
     found = near(twin.store, states, around, twin.policy, label=_labels(states))
     nearest = next((h for h in found if h["properties"].get("address")), None)
     if nearest is None:
         return None
-    return {"text": nearest["properties"]["address"], "distance": nearest["distance"], "layer": nearest["layer"], "id": nearest["id"]}
+    return {
+        "text": nearest["properties"]["address"],
+        "distance": nearest["distance"],
+        "layer": nearest["layer"],
+        "id": nearest["id"],
+    }
 
 
 def grid(row: dict[str, Any]) -> dict[str, Any]:

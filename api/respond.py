@@ -17,7 +17,10 @@ REVALIDATE = "no-cache"
 
 
 def json(
-    value: Any, status: int = 200, headers: Mapping[str, str] | None = None, media_type: str = "application/json"
+    value: Any,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    media_type: str = "application/json",
 ) -> Response:
     """A JSON answer; NaN is null."""
     return Response(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status, headers, media_type)

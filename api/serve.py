@@ -68,7 +68,9 @@ class Patient(H11Protocol):
             self.transport.abort()
 
 
-def run(twin: Twin, *, host: str, port: int, anywhere: bool, static: Path, started: Callable[[str], None]) -> None:
+def run(
+    twin: Twin, *, host: str, port: int, anywhere: bool, static: Path, started: Callable[[str], None]
+) -> None:
     """Serve until a signal ends it.
 
     Raises:
@@ -113,7 +115,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise InvalidParameter(f"port {port} of {host} cannot be had ({error.strerror}); name another with --port") from error
+        raise InvalidParameter(
+            f"port {port} of {host} cannot be had ({error.strerror}); name another with --port"
+        ) from error
     listener.listen(512)
     return listener
 

@@ -74,6 +74,8 @@ class Kind:
     brackets and units. Targets may be `id`, `valid_from`, `valid_to` too."""
     signs: tuple[str, ...] = ()
     """Target columns by any of which a source of fitting geometry is plainly of this kind."""
+    required: tuple[str, ...] = ()
+    """Columns that a posted feature must fill; a kind without any takes no posts."""
     conform: Callable[[Batch], Batch] | None = None
     """What the kind adds after the general conform: derived columns, checks; refuses into `rejected`."""
     mesh: Callable[[pa.Table, Placed], Mesh | None] | None = None

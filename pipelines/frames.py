@@ -58,7 +58,9 @@ def encode(parts: Iterable[Prepared]) -> Iterator[bytes]:
 
 def failed(error: errors.TwinError) -> bytes:
     """The frame that says what was raised."""
-    return frame(b"X", orjson.dumps({"slug": error.slug, "type": type(error).__name__, "message": str(error)}))
+    return frame(
+        b"X", orjson.dumps({"slug": error.slug, "type": type(error).__name__, "message": str(error)})
+    )
 
 
 def frame(letter: bytes, payload: bytes = b"") -> bytes:
@@ -138,7 +140,11 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
 
 def _error(said: dict[str, str]) -> errors.TwinError:
     kind = getattr(errors, said["type"], errors.UnreadableFile)
-    return kind(said["message"]) if issubclass(kind, errors.TwinError) else errors.UnreadableFile(said["message"])
+    return (
+        kind(said["message"])
+        if issubclass(kind, errors.TwinError)
+        else errors.UnreadableFile(said["message"])
+    )
 
 
 class _Tape:

@@ -64,7 +64,9 @@ def reader(requests: Sequence[Request], settings: Settings) -> Iterator[BinaryIO
             process.kill()
 
 
-def ingest(store: Store, requests: Sequence[Request], settings: Settings, progress: Progress = quiet) -> list[Report]:
+def ingest(
+    store: Store, requests: Sequence[Request], settings: Settings, progress: Progress = quiet
+) -> list[Report]:
     """Take the requests' files into a store of this process; one report a layer."""
     with reader(requests, settings) as stream:
         return [take(store, part, settings, progress) for part in frames.decode(stream)]
@@ -132,7 +134,11 @@ class Intake:
             threading.Thread(target=self._serve, args=(connection,), name="delivery", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as stream, suppress(BrokenPipeError, ConnectionResetError):
+        with (
+            connection,
+            connection.makefile("rwb") as stream,
+            suppress(BrokenPipeError, ConnectionResetError),
+        ):
             try:
                 with self._one:
                     for part in frames.decode(cast("BinaryIO", stream), commands=self._command):

@@ -15,9 +15,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import orjson
+import shapely
 
-from layers.conform import Rules, conform
+from layers import naming
+from layers.conform import conform
 from layers.kind import Kind
 from pipelines import frames
 from pipelines.frames import Prepared
@@ -28,6 +31,10 @@ from twin.model import Column, Delivery, Geometry, Layer, Mode, Titles
 from twin.place import to_crs84
 from twin.table import Batch, columns_of
 
+CLASSES: dict[int, Geometry] = {
+    0: "Point", 4: "Point", 1: "LineString", 5: "LineString", 3: "Polygon", 6: "Polygon",
+}  # fmt: skip
+"""Shapely's geometry types."""
 SOURCE = "survey"
 """The source that a file's rows belong to unless `--source` names another."""
 
@@ -79,7 +86,9 @@ def prepare(request: Request) -> Iterator[Prepared]:
 
 def _local(name: str) -> Path:
     if name.startswith("/vsi") or "://" in name or (":" in name and not Path(name).exists()):
-        raise ForbiddenReference(f"{name[:200]!r} is not a file of this machine; copy it here and name its path")
+        raise ForbiddenReference(
+            f"{name[:200]!r} is not a file of this machine; copy it here and name its path"
+        )
     path = Path(name)
     if not path.exists():
         raise MissingPart(f"there is no file {name[:200]!r}")
@@ -128,11 +137,18 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
     if first is None:
         raise MissingPart(f"{paths[0].name}: nothing to read{f' in {part.name}' if part.name else ''}")
     kind, why = _kind(part, first, request)
-    rules = Rules(columns=request.columns, nodata=request.nodata, repair=request.repair)
+    if request.repair not in (None, "make-valid"):
+        raise InvalidParameter(f"--repair {request.repair!r}; there is make-valid")
 
     def conformed() -> Iterator[Batch]:
         for batch in itertools.chain([first], part.batches):
-            yield _without_crs(conform(_placed(batch), kind, rules))
+            yield conform(
+                to_crs84(batch) if batch.crs is not None else batch,
+                kind,
+                columns=request.columns if not part.name else {},
+                nodata=request.nodata if not part.name else {},
+                repair=request.repair is not None,
+            )
 
     # The first conformed batch tells the layer's columns; the rest streams.
     rest = conformed()
@@ -153,14 +169,6 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
         rows=part.rows,
         assets={name: str(path) for name, path in part.assets.items()},
     )
-
-
-def _placed(batch: Batch) -> Batch:
-    return to_crs84(batch) if batch.crs is not None else batch
-
-
-def _without_crs(batch: Batch) -> Batch:
-    return replace(batch, crs=None)
 
 
 def _kind(part: Part, first: Batch, request: Request) -> tuple[Kind, str]:
@@ -184,12 +192,21 @@ def _kind(part: Part, first: Batch, request: Request) -> tuple[Kind, str]:
 
 def sign(kind: Kind, batch: Batch) -> str | None:
     """The column by which rows are plainly of a kind: geometry fits, and one of the kind's signs is there."""
-    from layers.conform import geometry_of, match
-
     if kind.geometry not in ("Geometry", geometry_of(batch)):
         return None
-    found = match(batch.table.column_names, kind)
+    found = naming.plan(batch.table.column_names, kind, {})
     return next((found[target] for target in kind.signs if target in found), None)
+
+
+def geometry_of(batch: Batch) -> Geometry:
+    """The one class of geometry that all rows have (single and multi are one), else `Geometry`."""
+    classes = {CLASSES.get(int(t)) for t in np.unique(shapely.get_type_id(_geometries(batch))) if t >= 0}
+    only = classes.pop() if len(classes) == 1 else None
+    return only or "Geometry"
+
+
+def _geometries(batch: Batch) -> Any:
+    return shapely.from_wkb(batch.table["geom"].to_numpy(zero_copy_only=False), on_invalid="ignore")
 
 
 def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) -> Layer:
@@ -204,7 +221,9 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
     return Layer(
         id=name,
         kind=kind.name,
-        title=request.title if not part.name and (request.title.zh or request.title.en) else Titles(zh=name, en=name),
+        title=request.title
+        if not part.name and (request.title.zh or request.title.en)
+        else Titles(zh=name, en=name),
         geometry=_geometry(kind, head),
         columns=columns,
         crs=authority(crs) if crs is not None else "OGC:CRS84",
@@ -227,9 +246,7 @@ def _described(column: Column, own: Mapping[str, Column]) -> Column:
 
 
 def _geometry(kind: Kind, head: Batch) -> Geometry:
-    from layers.conform import geometry_of
-
-    return kind.geometry if kind.geometry not in ("Geometry",) else cast("Geometry", geometry_of(head))
+    return kind.geometry if kind.geometry != "Geometry" else geometry_of(head)
 
 
 def authority(crs: Any) -> str:

@@ -15,7 +15,9 @@ from twin.model import BBox
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 CRS84H = "http://www.opengis.net/def/crs/OGC/0/CRS84h"
-EPSG = re.compile(r"(?:http://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|urn:ogc:def:crs:EPSG:[0-9.]*:|EPSG:)(\d{4,6})")
+EPSG = re.compile(
+    r"(?:http://www\.opengis\.net/def/crs/EPSG/[0-9.]+/|urn:ogc:def:crs:EPSG:[0-9.]*:|EPSG:)(\d{4,6})"
+)
 OFFERED = (4326, 4490, 3857)
 """Listed for every collection beside CRS84 and the source's own; any other EPSG code is taken too."""
 

@@ -258,4 +258,3 @@ def link(href: str, rel: str, media_type: str = "application/json") -> dict[str,
 def root(request: Request) -> str:
     """The OGC root as this client sees it."""
     return f"{str(request.base_url).rstrip('/')}/ogc"
-

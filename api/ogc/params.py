@@ -106,7 +106,9 @@ def _bbox(said: Mapping[str, str]) -> BBox | None:
     if found.south > found.north:
         raise InvalidParameter(f"bbox={said['bbox'][:200]!r}: its south is above its north")
     if abs(found.south) > 90 or abs(found.north) > 90 or abs(found.west) > 180 or abs(found.east) > 180:
-        raise InvalidParameter(f"bbox={said['bbox'][:200]!r} reaches outside the world; west,south,east,north in degrees")
+        raise InvalidParameter(
+            f"bbox={said['bbox'][:200]!r} reaches outside the world; west,south,east,north in degrees"
+        )
     return found
 
 
@@ -189,7 +191,9 @@ def turn(query: Query, page: str) -> Query:
     Raises:
         InvalidParameter: the token was changed, or belongs to another query.
     """
-    wrong = InvalidParameter("page is not one that this query gave; follow the `next` link, or leave page out")
+    wrong = InvalidParameter(
+        "page is not one that this query gave; follow the `next` link, or leave page out"
+    )
     try:
         raw = base64.urlsafe_b64decode(page + "=" * (-len(page) % 4))
     except (binascii.Error, ValueError) as error:

@@ -99,7 +99,12 @@ def _documents(base: str) -> Any:
     from pygeoapi.api import API
 
     configuration = {
-        "server": {"url": base, "mimetype": "application/json", "encoding": "utf-8", "languages": ["zh-CN", "en"]},
+        "server": {
+            "url": base,
+            "mimetype": "application/json",
+            "encoding": "utf-8",
+            "languages": ["zh-CN", "en"],
+        },
         "logging": {"level": "ERROR"},
         "metadata": {"identification": {"title": "Onemap Twin", "description": "", "keywords": []}},
         "resources": {},

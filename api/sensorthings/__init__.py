@@ -16,7 +16,7 @@ from api.respond import json
 from api.state import Twin, of
 from twin.errors import FeatureNotFound, InvalidBody, InvalidParameter
 from twin.model import Datastream
-from twin.moments import microseconds, parse, parse_extent, text
+from twin.moments import microseconds, parse_extent, text
 from twin.table import TIMESTAMP
 
 router = APIRouter(prefix="/sta/v1.1", tags=["sensorthings"])
@@ -63,7 +63,9 @@ def observations(request: Request, identifier: str, twin: Here) -> Response:
     said = single(request.query_params, {"$top", "$skip", "$orderby"})
     order = said.get("$orderby", "phenomenonTime asc")
     if order not in ("phenomenonTime", "phenomenonTime asc", "phenomenonTime desc"):
-        raise InvalidParameter(f"$orderby={order[:100]!r}; Observations are ordered by phenomenonTime asc or desc")
+        raise InvalidParameter(
+            f"$orderby={order[:100]!r}; Observations are ordered by phenomenonTime asc or desc"
+        )
     top, skip = whole(said, "$top", TOP, MOST), whole(said, "$skip", 0)
     found = one(twin, identifier)
     limit = skip + top + 1
@@ -72,7 +74,9 @@ def observations(request: Request, identifier: str, twin: Here) -> Response:
     ).slice(skip)
     answer: dict[str, Any] = {}
     if len(table) > top:
-        answer["@iot.nextLink"] = f"{self_link(found, request)}/Observations?$top={top}&$skip={skip + top}&$orderby={order}"
+        answer["@iot.nextLink"] = (
+            f"{self_link(found, request)}/Observations?$top={top}&$skip={skip + top}&$orderby={order}"
+        )
     answer["value"] = [observation(row) for row in table.slice(0, top).to_pylist()]
     return json(answer)
 
@@ -85,7 +89,11 @@ async def observe(request: Request, identifier: str, twin: Here) -> Response:
     found = await run_in_threadpool(_observe, twin, identifier, time, result)
     stamp = microseconds(time)
     where = f"{root(request)}/Observations('{found.id}@{stamp}')"
-    return json({"@iot.id": f"{found.id}@{stamp}", **observation({"time": time, "value": result})}, 201, {"Location": where})
+    return json(
+        {"@iot.id": f"{found.id}@{stamp}", **observation({"time": time, "value": result})},
+        201,
+        {"Location": where},
+    )
 
 
 def _observe(twin: Twin, identifier: str, time: datetime, result: float | None) -> Datastream:
@@ -149,7 +157,11 @@ def entity(found: Datastream, request: Request) -> dict[str, Any]:
         "description": f"{found.observed_property} of {found.thing}",
         "observationType": MEASUREMENT,
         "unitOfMeasurement": {"name": found.unit, "symbol": found.unit, "definition": found.unit},
-        "properties": {"layer": found.layer, "thing": found.thing, "observedProperty": found.observed_property},
+        "properties": {
+            "layer": found.layer,
+            "thing": found.thing,
+            "observedProperty": found.observed_property,
+        },
         "Observations@iot.navigationLink": f"{here}/Observations",
     }
 

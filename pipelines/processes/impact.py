@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import orjson
 import pyproj
 import shapely
+from pyproj.enums import TransformDirection
 
 from pipelines.processes.process import Context, Process
-from twin import space
-from twin.errors import InvalidGeometry, InvalidParameter
+from twin import geojson_geometry, space
+from twin.errors import InvalidParameter
 from twin.model import BBox, LayerState, Query, Titles
 
 IDS = 10_000
@@ -43,9 +43,13 @@ def run(inputs: Inputs, context: Context) -> dict[str, Any]:
     Distances are planar in an azimuthal equidistant projection about the place (Snyder 1987, chapter 25):
     exact from its middle, and within 0.1 % for the sizes allowed.
     """
-    place = _geometry(inputs.geometry)
+    place = geojson_geometry.read(inputs.geometry)
     projection = _around(place)
-    zone = shapely.buffer(_project(place, projection), inputs.radius) if inputs.radius else _project(place, projection)
+    zone = (
+        shapely.buffer(_project(place, projection), inputs.radius)
+        if inputs.radius
+        else _project(place, projection)
+    )
     box = _box(zone, projection)
     states = [s for s in context.store.layers(context.policy) if s.layer.geometry != "Raster"]
     if inputs.layers is not None:
@@ -54,31 +58,22 @@ def run(inputs: Inputs, context: Context) -> dict[str, Any]:
     return {layer: answer for layer, answer in found.items() if answer["count"] or inputs.layers is not None}
 
 
-def _geometry(said: dict[str, Any]) -> shapely.Geometry:
-    try:
-        place = shapely.from_geojson(orjson.dumps(said))
-    except (shapely.GEOSException, orjson.JSONEncodeError) as error:
-        raise InvalidGeometry(f"geometry is no GeoJSON geometry: {error}") from error
-    if place is None or place.is_empty or not place.is_valid:
-        reason = "empty" if place is None or place.is_empty else shapely.is_valid_reason(place)
-        raise InvalidGeometry(f"geometry cannot be used: {reason}")
-    west, south, east, north = place.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InvalidGeometry("geometry is outside the world; coordinates are longitude, latitude in degrees")
-    return place
-
-
 def _around(place: shapely.Geometry) -> pyproj.Transformer:
     middle = shapely.centroid(place)
     return space.around(middle.x, middle.y)
 
 
 def _project(geometries: Any, to: pyproj.Transformer) -> Any:
-    return shapely.transform(shapely.force_2d(geometries), lambda xy: np.column_stack(to.transform(xy[:, 0], xy[:, 1])))
+    return shapely.transform(
+        shapely.force_2d(geometries), lambda xy: np.column_stack(to.transform(xy[:, 0], xy[:, 1]))
+    )
 
 
 def _box(zone: shapely.Geometry, projection: pyproj.Transformer) -> BBox:
-    west, south, east, north = projection.transform_bounds(*zone.bounds, direction="INVERSE", densify_pts=21)
+    a, b, c, d = zone.bounds
+    west, south, east, north = projection.transform_bounds(
+        a, b, c, d, densify_pts=21, direction=TransformDirection.INVERSE
+    )
     return BBox(west=west, south=south, east=east, north=north)
 
 
@@ -113,7 +108,8 @@ PROCESS = Process(
     name="impact",
     title=Titles(zh="影响范围", en="Impact"),
     description=Titles(
-        zh="给定位置与半径，按图层列出其中的要素及数量。", en="Features inside or within a radius of a place, by layer."
+        zh="给定位置与半径，按图层列出其中的要素及数量。",
+        en="Features inside or within a radius of a place, by layer.",
     ),
     inputs=Inputs,
     run=run,
