@@ -60,7 +60,7 @@ def placement(
     said = f"SCHEMATIC: {why}; the network is drawn, but its places are not places in the city"
     if not impossible or crs.area_of_use is None:
         return (0.0, 0.0), (said,)
-    move = _to_the_middle(xy, crs.area_of_use, crs)
+    move = _to_the_middle(xy, crs.area_of_use.bounds, crs)
     moved = f"the drawing was moved by {move[0]:g}, {move[1]:g}: as given it is nowhere on earth"
     return move, (said, moved)
 
@@ -77,10 +77,8 @@ def astray(xy: NDArray[np.float64], crs: pyproj.CRS) -> tuple[bool, bool]:
 
 
 def _to_the_middle(
-    xy: NDArray[np.float64], area: pyproj.aoi.AreaOfUse, crs: pyproj.CRS
+    xy: NDArray[np.float64], area: tuple[float, float, float, float], crs: pyproj.CRS
 ) -> tuple[float, float]:
-    middle = to_crs84(crs).transform(
-        (area.west + area.east) / 2, (area.south + area.north) / 2, direction="INVERSE"
-    )
+    middle = to_crs84(crs).transform((area[0] + area[2]) / 2, (area[1] + area[3]) / 2, direction="INVERSE")
     centre = (xy.min(axis=0) + xy.max(axis=0)) / 2
     return float(middle[0] - centre[0]), float(middle[1] - centre[1])
