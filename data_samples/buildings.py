@@ -55,6 +55,8 @@ def build(blocks: Blocks, graph: Streets, seed: int) -> Buildings:
     parts = [part for k in range(len(blocks.face)) for part in _block(blocks, k, np.random.default_rng([seed, 40, k]))]
     rng = np.random.default_rng([seed, 41])
     joined = {field: np.concatenate([part[field] for part in parts]) for field in parts[0]}
+    clear = ~_blocked(joined["shapes"], joined["gone"])
+    joined = {field: column[clear] for field, column in joined.items()}
     count = len(joined["shapes"])
     low = (joined["storeys"] < 8) & (joined["use"] != "industrial")  # noqa: PLR2004
     fate = rng.random(count)
@@ -80,6 +82,15 @@ def _block(blocks: Blocks, k: int, rng: np.random.Generator) -> Iterator[dict[st
         return
     for group in estates.PATTERNS[use](site):
         yield _rows(replace(group, years=ages) if ages and group.use in {"residential", "commercial"} else group, angle, about, rng)
+
+
+def _blocked(footprints: NDArray[np.object_], gone: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which footprints touch an earlier one of their own time (shops that meet at a block's blunt corner)."""
+    one, other = shapely.STRtree(footprints).query(footprints, predicate="intersects")
+    clash = (one > other) & (gone[one] == gone[other])
+    blocked = np.zeros(len(footprints), dtype=bool)
+    blocked[one[clash]] = True
+    return blocked
 
 
 def _ages(use: str, north: float) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_samples import files, manifest, offices, plan, streets, terrain
+from data_samples import blocks, buildings, cover, manifest, pipes, streets, terrain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,17 +30,23 @@ def write(folder: Path, *, seed: int = 7, until: datetime | None = None, progres
     entries: list[Entry] = []
     tell("terrain")
     ground = terrain.form(np.random.default_rng([seed, 1]))
-    files.raster(folder / "dem_5m.tif", ground.heights[None], cell=terrain.CELL)
-    entries.append(
-        manifest.Entry(
-            file="dem_5m.tif", layer="terrain", kind="terrain", crs="EPSG:4548", vertical="EPSG:5737", valid_from="2021-07-01",
-            title={"zh": "数字高程模型", "en": "Terrain"}, theme="base", department=offices.NATURE,
-        )
-    )  # fmt: skip
+    entries.append(terrain.write(ground, folder))
     tell("roads")
     graph = streets.lay()
-    streets.write(graph, folder / "roads.gpkg")
-    entries.append(streets.entry("roads.gpkg"))
+    block = blocks.divide(graph, np.random.default_rng([seed, 2]))
+    tell("land cover")
+    green = cover.greens(block, graph, np.random.default_rng([seed, 3]))
+    land_use = cover.land_use(block, green)
+    entries.append(cover.write(cover.waters(), folder, "water", zh="水系", en="Water", kind="features", prefix="W"))
+    entries.append(cover.write(green, folder, "green", zh="绿地与农田", en="Green land", kind="features", prefix="G"))
+    entries.append(cover.write(land_use, folder, "land_use", zh="土地利用现状", en="Land use", kind="zones", prefix="LU"))
+    entries.append(streets.write(graph, folder))
+    tell("buildings")
+    houses = buildings.build(block, graph, seed)
+    entries += buildings.write(houses, folder)
+    tell("pipes")
+    networks = pipes.lay(graph, ground, seed)
+    entries += pipes.write(networks, folder)
     contents = manifest.Manifest(entries=tuple(entries), site=manifest.site(), seed=seed, until=end.isoformat())
     manifest.save(contents, folder)
     return contents

@@ -195,30 +195,25 @@ def _overshoot(line: LineString, metres: float) -> LineString:
     return LineString(np.vstack((points, points[-1] + last / np.hypot(*last) * metres)))
 
 
-def write(graph: Streets, path: Path) -> None:
-    """Write the graph's edges to a vector file."""
-    identity = np.array([f"R{k + 1:05d}" for k in range(len(graph))])
+def write(graph: Streets, folder: Path) -> Entry:
+    """Write the graph's edges; returns the manifest's line."""
     node = np.array([f"N{k + 1:05d}" for k in range(len(graph.nodes))])
     columns = {
-        "id": identity,
+        "id": np.array([f"R{k + 1:05d}" for k in range(len(graph))]),
         "name": graph.name,
         "class": graph.grade,
         "lanes": np.where(graph.oneway, 1, [LANES[g] for g in graph.grade]),
         "oneway": graph.oneway,
         "maxspeed": np.array([SPEEDS[g] for g in graph.grade]),
-        "width_m": graph.widths(),
+        "width_m": np.where(graph.oneway, 7.0, graph.widths()),
         "bridge": graph.bridge,
         "length_m": np.round(shapely.length(graph.lines), 2),
         "from_node": node[graph.start],
         "to_node": node[graph.end],
     }
-    files.vector(path, graph.lines, columns, geometry="LineString")
-
-
-def entry(file: str) -> Entry:
-    """The manifest's line for the roads."""
+    files.vector(folder / "roads.gpkg", graph.lines, columns, geometry="LineString")
     return Entry(
-        file=file, layer="roads", kind="roads", crs=place.CRS, valid_from="2021-07-01", title={"zh": "道路", "en": "Roads"},
+        file="roads.gpkg", layer="roads", kind="roads", crs=place.CRS, valid_from="2021-07-01", title={"zh": "道路", "en": "Roads"},
         theme="transport", department=offices.TRANSPORT,
         columns={k: k for k in ("id", "name", "class", "lanes", "oneway", "maxspeed", "bridge", "from_node", "to_node")}
         | {"width": "width_m", "length": "length_m"},

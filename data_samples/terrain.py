@@ -10,9 +10,12 @@ import shapely
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
-from data_samples import noise, place, plan
+from data_samples import files, noise, offices, place, plan
+from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
@@ -153,3 +156,12 @@ def _pans(rng: np.random.Generator, z: NDArray[np.float32], land: plan.Land) -> 
     bed = rasterize(zip(beds, levels.tolist(), strict=True), out_shape=SHAPE, transform=transform, fill=-99, dtype="float32")
     bunds = np.where(around, np.minimum(np.maximum(z, 2.0), 2.1), z)
     return np.asarray(np.where(bed > -90, bed, bunds), dtype=np.float32)  # noqa: PLR2004 - the fill above
+
+
+def write(ground: Ground, folder: Path) -> Entry:
+    """Write the ground as a GeoTIFF; returns the manifest's line."""
+    files.raster(folder / "dem_5m.tif", ground.heights[None], cell=CELL)
+    return Entry(
+        file="dem_5m.tif", layer="terrain", kind="terrain", crs=place.CRS, vertical=place.VERTICAL, valid_from="2021-07-01",
+        title={"zh": "数字高程模型", "en": "Terrain"}, theme="base", department=offices.NATURE,
+    )  # fmt: skip
