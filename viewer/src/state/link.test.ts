@@ -19,6 +19,7 @@ const full: Link = {
     { id: "1", opacity: 0, hidden: [], filter: { column: "h", min: null, max: -2.5 } },
   ],
   selected: { layer: "buildings", id: "楼/3 号=#1" },
+  place: null,
   panel: "layer:buildings",
   lang: "en",
 };
@@ -68,4 +69,9 @@ test("layers are listed from the top of the tree", () => {
     c: { ...view, order: 1, visible: false },
   };
   expect(linkedLayers(views).map((layer) => layer.id)).toEqual(["b", "a"]);
+});
+
+test("a clicked piece of ground is a selection too", () => {
+  const link = { ...emptyLink, place: { lon: 118.361341, lat: -8.5 } };
+  expect(decodeLink(encodeLink(link))).toEqual(link);
 });

@@ -20,6 +20,8 @@ export interface Link {
   /** The layers that are on, from the top down; null: as the server has them. */
   layers: LinkedLayer[] | null;
   selected: Selected | null;
+  /** The ground that was clicked, when nothing is selected; degrees. */
+  place: { lon: number; lat: number } | null;
   panel: string | null;
   lang: Lang;
 }
@@ -33,6 +35,7 @@ export const emptyLink: Link = {
   known: null,
   layers: null,
   selected: null,
+  place: null,
   panel: null,
   lang: "zh",
 };
@@ -121,9 +124,17 @@ export function encodeLink(link: Link): string {
   if (link.known) parts.push(`k=${shortTime(link.known)}`);
   if (link.layers) parts.push(`l=${link.layers.map(encodeLayer).join(",")}`);
   if (link.selected) parts.push(`s=${e(link.selected.layer)}/${e(link.selected.id)}`);
+  else if (link.place) parts.push(`s=@${link.place.lon.toFixed(6)},${link.place.lat.toFixed(6)}`);
   if (link.panel) parts.push(`p=${e(link.panel)}`);
   if (link.lang !== "zh") parts.push(`g=${link.lang}`);
   return parts.join("&");
+}
+
+function decodePlace(text: string): Link["place"] {
+  const [lon, lat] = text.startsWith("@") ? text.slice(1).split(",").map(Number) : [];
+  if (lon === undefined || lat === undefined || !(Math.abs(lon) <= 180) || !(Math.abs(lat) <= 90))
+    return null;
+  return { lon, lat };
 }
 
 function decodeSelected(text: string): Selected | null {
@@ -151,6 +162,7 @@ export function decodeLink(hash: string): Link {
     known: longTime(plain(said.get("k") ?? "")),
     layers: layers === undefined ? null : layers.split(",").filter(Boolean).map(decodeLayer),
     selected: decodeSelected(said.get("s") ?? ""),
+    place: decodePlace(said.get("s") ?? ""),
     panel: plain(said.get("p") ?? "") || null,
     lang: said.get("g") === "en" ? "en" : "zh",
   };

@@ -1,0 +1,67 @@
+/** What several components do: tools, flights, links, looking below ground. */
+import { i18n } from "../i18n";
+import type { ToolId } from "../state/app";
+import { viewLink } from "./boot";
+import { notify } from "./notices";
+import { app, layerOf, scene } from "./store";
+
+export function setTool(id: ToolId): void {
+  if (id && app.toolResult) scene.value?.clearTool();
+  app.toolResult = null;
+  app.tool = id;
+}
+
+/** Put text on the clipboard; on plain HTTP, where there is no clipboard API, by a hidden field. */
+export async function copyText(text: string): Promise<boolean> {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => copyByField(text),
+    );
+  }
+  return copyByField(text);
+}
+
+function copyByField(text: string): boolean {
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.style.position = "fixed";
+  field.style.opacity = "0";
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  return copied;
+}
+
+export async function copyViewLink(): Promise<void> {
+  const copied = await copyText(viewLink());
+  const { t } = i18n.global;
+  notify(copied ? t("header.copied") : t("header.copyFailed"), { tone: copied ? "good" : "bad" });
+}
+
+export async function savePicture(): Promise<void> {
+  const picture = await scene.value?.screenshot();
+  if (!picture) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(picture);
+  link.download = `onemap-${app.now.slice(0, 19).replace(/:/gu, "")}.png`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/** Pipes on, the ground translucent, looking down from close by. */
+export async function lookBelow(lon: number, lat: number, height: number | null | undefined): Promise<void> {
+  for (const layer of app.catalogue)
+    if (layer.kind === "networks") {
+      const view = app.layers[layer.id];
+      if (view) view.visible = true;
+    }
+  app.underground = true;
+  await scene.value?.flyTo({ lon, lat, height: height ?? null, pitch: -58, range: 160 });
+}
+
+export async function flyToLayer(id: string): Promise<void> {
+  const bbox = layerOf(id)?.bbox;
+  if (bbox) await scene.value?.flyTo({ bbox });
+}
