@@ -12,6 +12,7 @@ there can ever be has a home.
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.model import Window
-from twin.space import HILBERT_BITS
+from twin.space import HILBERT_BITS, hilbert_range
 
 CAPACITY = 500
 """Features that a node is meant to hold."""
@@ -28,6 +29,7 @@ MUCH = 1 / 8
 DEEPEST = 22
 """Cells of some 10 m by 5 m: what lies closer together than that shares a tile, whatever its number."""
 MAGIC = b"TREE1\0\0\0"
+NAME = re.compile(r"(0|[1-9][0-9]?)/(0|[1-9][0-9]{0,7})/(0|[1-9][0-9]{0,7})", re.ASCII)
 HEAD = struct.Struct("<8sQQ")
 
 
@@ -66,6 +68,27 @@ class Tree:
             size_max=float(self.limit[node]),
         )
 
+    def cell(self, node: int) -> tuple[int, int, int]:
+        """Level, column and row (from south) of a node in the world's 2^level grid."""
+        x, y = unhilbert(self.prefix[node : node + 1], self.level[node : node + 1])
+        return int(self.level[node]), int(x[0]), int(y[0])
+
+    def find(self, name: str) -> int | None:
+        """The node called `level/column/row`; None when there is none."""
+        match = NAME.fullmatch(name)
+        if match is None:
+            return None
+        level, column, row = (int(v) for v in match.groups())
+        if level > HILBERT_BITS or max(column, row) >= 1 << level:
+            return None
+        key = hilbert_range(level, column, row)[0]
+        node = 0
+        for step in range(1, level + 1):
+            if self.child[node] < 0:
+                return None
+            node = int(self.child[node]) + (key >> 2 * (HILBERT_BITS - step) & 3)
+        return node
+
     def encode(self) -> bytes:
         """The block that a store keeps: a head, then the columns one after the other, little-endian."""
         head = HEAD.pack(MAGIC, len(self), self.last)
@@ -89,9 +112,7 @@ def decode(block: bytes) -> Tree:
         columns.append(np.frombuffer(block, dtype, count, at))
         at += count * np.dtype(dtype).itemsize
     level, prefix, threshold, limit, child, revision = columns
-    return Tree(
-        level=level, prefix=prefix, threshold=threshold, limit=limit, child=child, revision=revision
-    )
+    return Tree(level=level, prefix=prefix, threshold=threshold, limit=limit, child=child, revision=revision)
 
 
 def grow(
@@ -125,14 +146,13 @@ def split(
     Nodes whose range of sizes does not change keep their revision; the others get the one given.
     """
     home = homes(tree, keys, sizes)
-    full = np.bincount(home, minlength=len(tree)) > 2 * capacity
-    full &= tree.level < DEEPEST
-    if not full.any():
+    crowded = full(tree, np.bincount(home, minlength=len(tree)), capacity)
+    if not crowded.any():
         return tree
-    if full.sum() > len(tree) * MUCH:
+    if crowded.sum() > len(tree) * MUCH:
         return grow(keys, sizes, capacity, revision=revision)
     # The uppermost first: what they hand down is part of what the lower ones then hold.
-    top = np.flatnonzero(full & (tree.level == tree.level[full].min()))
+    top = np.flatnonzero(crowded & (tree.level == tree.level[crowded].min()))
     sprout = _Sprout(tree)
     order = np.lexsort([keys, home])
     starts = np.searchsorted(home, top, sorter=order)
@@ -141,6 +161,11 @@ def split(
         inside = order[start:end]
         sprout.fill(node, keys[inside], sizes[inside], capacity, revision)
     return split(sprout.tree(), keys, sizes, capacity, revision=revision)
+
+
+def full(tree: Tree, held: NDArray[np.int64], capacity: int = CAPACITY) -> NDArray[np.bool_]:
+    """(n,) bool: nodes that hold more than twice the capacity and can be split."""
+    return np.asarray((held > 2 * capacity) & (tree.level < DEEPEST))
 
 
 def homes(tree: Tree, keys: NDArray[np.uint64], sizes: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -155,12 +180,6 @@ def homes(tree: Tree, keys: NDArray[np.uint64], sizes: NDArray[np.float32]) -> N
         quarter = (keys[moving] >> shift) & np.uint64(3)
         home[moving] = tree.child[node] + quarter.astype(np.int32)
     return home
-
-
-def cells(tree: Tree) -> NDArray[np.int64]:
-    """(n, 3) int64: level, column and row (from south) of each node in the world's 2^level grid."""
-    x, y = unhilbert(tree.prefix, tree.level)
-    return np.column_stack([tree.level.astype(np.int64), x, y])
 
 
 def unhilbert(

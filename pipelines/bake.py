@@ -1,0 +1,347 @@
+"""Layers as 3D Tiles: tileset JSON and content, each a pure function of its address.
+
+    /tiles/{layer}/tileset.json             the world's node, seen now
+    /tiles/{layer}/{key}/{node}.json        a node and three levels below it
+    /tiles/{layer}/{key}/{node}.glb         what a node itself holds
+
+`node` is `level/column/row` in the world's 2^level grid (row from south). `key` is `<recipe>-<at>-<known>`
+(`twin/stamps.py`); the recipe names all that decides the bytes apart from the rows: this code's revision,
+the layer's and the ground's datums and columns, and the revision of the tree's node.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol, cast
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from layers.footing import absolute
+from layers.kind import Ground, Kind, Placed
+from tiles import gltf
+from tiles.tileset import Region, Tile, nothing, tileset
+from twin import registry, stamps
+from twin.errors import TileNotFound
+from twin.forest import Forest, Planted
+from twin.model import BBox, Layer, Query
+from twin.moments import microseconds
+from twin.policy import Policy
+from twin.spread import NEVER
+from twin.stamps import Stamp
+from twin.store import Store
+from twin.survey import Survey, survey, total
+from twin.table import BODY
+from twin.tree import CAPACITY, Tree
+
+REVISION: Final = "1"
+"""Of this recipe; another one makes every tile's address another."""
+DEPTH: Final = 3
+"""Levels of tiles in one tileset JSON."""
+DETAIL: Final = 8.0
+"""A feature of s metres is asked for when 1/8 of its size spans one sixteenth of a pixel, that is from 2 px on
+at the usual maximum screen space error of 16."""
+SAMPLES: Final = 2 * CAPACITY
+"""Places at which a node's ground is looked up for its bounding volume."""
+WHITE: Final = (1.0, 1.0, 1.0)
+
+
+class Standing(Ground, Protocol):
+    """The ground at a moment, and when it last changed."""
+
+    def stamp(self, box: BBox | None, at: datetime | None, known: datetime | None) -> Stamp:
+        """The last valid and recorded boundary of the ground in a box, microseconds."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where tiles come from."""
+
+    store: Store
+    forest: Forest
+    ground: Callable[[datetime, datetime], Standing]
+    """The ground as it was at a moment, as known at another."""
+    base: str = "/tiles"
+    """What URIs in tileset JSON start with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baked:
+    """Bytes and the key of the state that they show."""
+
+    body: bytes
+    key: str
+
+
+def entrance(
+    source: Source,
+    layer: str,
+    *,
+    at: datetime,
+    known: datetime,
+    policy: Policy,
+) -> Baked:
+    """The root tileset JSON of a layer at a moment; its key is the ETag.
+
+    Raises:
+        LayerNotFound: there is no such layer.
+        TileNotFound: its kind is not drawn as 3D Tiles.
+    """
+    scene = _scene(source, layer, at, known, policy)
+    return _written(scene, source.forest.now(layer), 0)
+
+
+def branch(source: Source, layer: str, key: str, node: str, *, policy: Policy) -> bytes:
+    """The tileset JSON of a node and what is below it, in a state.
+
+    Raises:
+        TileNotFound: there is no such node, or the key does not name its state.
+    """
+    scene, planted, place = _addressed(source, layer, key, node, policy)
+    baked = _written(scene, planted, place)
+    if baked.key != key:
+        raise TileNotFound(f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json")
+    return baked.body
+
+
+def content(source: Source, layer: str, key: str, node: str, *, policy: Policy) -> bytes:
+    """The GLB of what a node itself holds, in a state.
+
+    Raises:
+        TileNotFound: there is no such node, or the key does not name its state.
+    """
+    scene, planted, place = _addressed(source, layer, key, node, policy)
+    own = _own(scene, planted, _inside(planted, place))
+    if _key(scene, planted.tree, place, _grounded(scene, own, place)) != key:
+        raise TileNotFound(f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json")
+    return glb(scene.layer, scene.kind, _rows(scene, planted.tree, place), scene.ground)
+
+
+def glb(layer: Layer, kind: Kind, rows: pa.Table, ground: Ground) -> bytes:
+    """Rows of a layer as binary glTF."""
+    if kind.mesh is None:
+        raise TileNotFound(f"layer {layer.id!r} of kind {kind.name!r} is not drawn as 3D Tiles")
+    placed = Placed(ground=ground, vertical=layer.vertical, schematic=layer.schematic)
+    mesh = kind.mesh(rows, placed) if rows.num_rows else None
+    if mesh is None or not len(mesh.indices):
+        return gltf.empty()
+    bodies = any(n.startswith(BODY) and rows[n].null_count < rows.num_rows for n in rows.column_names)
+    plain = kind.geometry == "Polygon"
+    material = gltf.Material(double_sided=bodies) if plain else gltf.Material(color=WHITE)
+    return gltf.encode(mesh, kind=kind.name, material=material, outline=plain, title=layer.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """A layer at a moment."""
+
+    source: Source
+    layer: Layer
+    kind: Kind
+    ground: Standing
+    at: datetime
+    known: datetime
+    policy: Policy
+
+    @property
+    def placed(self) -> Placed:
+        return Placed(ground=self.ground, vertical=self.layer.vertical, schematic=self.layer.schematic)
+
+
+def _scene(source: Source, layer: str, at: datetime, known: datetime, policy: Policy) -> _Scene:
+    described = source.store.layer(layer, policy).layer
+    kind = cast(Kind, registry.entry("layers", "KIND", described.kind))
+    if kind.draw != "3dtiles" or kind.mesh is None:
+        raise TileNotFound(f"layer {layer!r} of kind {kind.name!r} is not drawn as 3D Tiles")
+    return _Scene(
+        source=source,
+        layer=described,
+        kind=kind,
+        ground=source.ground(at, known),
+        at=at,
+        known=known,
+        policy=policy,
+    )
+
+
+def _addressed(
+    source: Source, layer: str, key: str, node: str, policy: Policy
+) -> tuple[_Scene, Planted, int]:
+    """The scene, tree and node that an address names."""
+    recipe, stamp = stamps.parse(key)
+    scene = _scene(source, layer, stamps.moment(stamp[0]), stamps.moment(stamp[1]), policy)
+    own, _, revision = recipe.rpartition(".")
+    if own != _recipe(scene):
+        raise TileNotFound(f"{key} is of another edition of layer {layer!r}; start from its tileset.json")
+    planted = source.forest.at(layer, stamps.number(revision))
+    place = planted.tree.find(node)
+    if place is None:
+        raise TileNotFound(f"layer {layer!r} has no node {node[:60]!r}; start from its tileset.json")
+    return scene, planted, place
+
+
+def _recipe(scene: _Scene) -> str:
+    """What decides the bytes apart from the rows."""
+    layer, kind = scene.layer, scene.kind
+    columns = [(c.name, c.type) for c in layer.columns if c.name in kind.mesh_columns]
+    said = (layer.vertical, layer.schematic, scene.ground.vertical, kind.name, kind.mesh_columns, columns)
+    name = f"{REVISION}.{zlib.crc32(repr(said).encode()):08x}"
+    return f"{name}.{scene.policy.key}" if scene.policy.key else name
+
+
+def _key(scene: _Scene, tree: Tree, node: int, stamp: Stamp, revision: int | None = None) -> str:
+    """The key of a node's content, or of its tileset JSON where the tree's revision is given."""
+    number = int(tree.revision[node]) if revision is None else revision
+    return stamps.key(f"{_recipe(scene)}.{stamps.base36(number)}", stamp)
+
+
+def _inside(planted: Planted, node: int) -> NDArray[np.int64] | slice:
+    """The rows in a node's cell."""
+    return slice(None) if node == 0 else planted.rows.within(*planted.tree.window(node).keys[0])
+
+
+def _own(scene: _Scene, planted: Planted, inside: NDArray[np.int64] | slice) -> Survey:
+    """What the nodes hold, as far as these rows go."""
+    columns = {n: values[inside] for n, values in planted.rows.columns.items()}
+    at, known = microseconds(scene.at), microseconds(scene.known)
+    return survey(planted.tree, columns, planted.home[inside], at, known)
+
+
+def _grounded(scene: _Scene, seen: Survey, node: int) -> Stamp:
+    """A node's stamps, with those of the ground under what is visible of it."""
+    stamp = seen.stamped(node)
+    if not seen.count[node] or stamp[0] == NEVER:
+        return stamp
+    west, south, _, east, north, _ = seen.box[node].tolist()
+    box = BBox(west=west, south=south, east=east, north=north)
+    return stamps.latest([stamp, scene.ground.stamp(box, scene.at, scene.known)])
+
+
+def _rows(scene: _Scene, tree: Tree, node: int) -> pa.Table:
+    """The rows of a node."""
+    wanted = {*scene.kind.mesh_columns, *(c.name for c in scene.kind.columns)}
+    return scene.source.store.read(
+        Query(
+            layer=scene.layer.id,
+            policy=scene.policy,
+            at=scene.at,
+            known=scene.known,
+            columns=tuple(c.name for c in scene.layer.columns if c.name in wanted),
+            bodies=True,
+            window=tree.window(node),
+        )
+    )
+
+
+def _written(scene: _Scene, planted: Planted, node: int) -> Baked:
+    """The tileset JSON of a node."""
+    inside = _inside(planted, node)
+    own = _own(scene, planted, inside)
+    drawing = _Drawing(scene=scene, planted=planted, own=own, total=total(planted.tree, own))
+    key = drawing.key(node)
+    if not drawing.total.count[node]:
+        return Baked(body=nothing(key), key=key)
+    tile = drawing.tiles(node, 0)[0]
+    error = float(drawing.total.size[node]) * DETAIL
+    return Baked(body=tileset(tile, geometric_error=error, version=key), key=key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    """A tileset JSON while it is written."""
+
+    scene: _Scene
+    planted: Planted
+    own: Survey
+    total: Survey
+
+    def key(self, node: int) -> str:
+        """The key of a node's tileset JSON."""
+        stamp = _grounded(self.scene, self.total, node)
+        return _key(self.scene, self.planted.tree, node, stamp, self.planted.tree.last)
+
+    def tiles(self, node: int, depth: int) -> list[Tile]:
+        """A node with its branches; a node without content stands aside for a single child."""
+        if not self.total.count[node]:
+            return []
+        below = self.total.count[node] > self.own.count[node]
+        if below and depth == DEPTH:
+            return [self._tile(node, self._uri(self.key(node), node, "json"), ())]
+        first = int(self.planted.tree.child[node])
+        holds = bool(self.own.count[node])
+        deeper = depth + 1 if holds else depth
+        children = [t for k in range(4) for t in self.tiles(first + k, deeper)] if below else []
+        if not holds and len(children) == 1:
+            return children
+        key = _key(self.scene, self.planted.tree, node, _grounded(self.scene, self.own, node))
+        uri = self._uri(key, node, "glb") if holds else None
+        return [self._tile(node, uri, tuple(children))]
+
+    def _tile(self, node: int, uri: str | None, children: tuple[Tile, ...]) -> Tile:
+        return Tile(
+            region=self._region(node, children),
+            geometric_error=self._error(node),
+            content=uri,
+            children=children,
+        )
+
+    def _error(self, node: int) -> float:
+        """What is missing while only this node is drawn: the largest feature below it."""
+        first = int(self.planted.tree.child[node])
+        below = float(self.total.size[first : first + 4].max()) if first >= 0 else 0.0
+        return round(below * DETAIL, 3)
+
+    def _uri(self, key: str, node: int, suffix: str) -> str:
+        level, column, row = self.planted.tree.cell(node)
+        layer = quote(self.scene.layer.id, safe="")
+        return f"{self.scene.source.base}/{layer}/{key}/{level}/{column}/{row}.{suffix}"
+
+    def _region(self, node: int, children: tuple[Tile, ...]) -> Region:
+        west, south, _, east, north, _ = self.total.box[node].tolist()
+        low, high = _heights(self.scene, self.planted, self.total, node)
+        return Region(
+            west=west,
+            south=south,
+            east=east,
+            north=north,
+            low=min([low, *(c.region.low for c in children)]),
+            high=max([high, *(c.region.high for c in children)]),
+        )
+
+
+def _heights(scene: _Scene, planted: Planted, seen: Survey, node: int) -> tuple[float, float]:
+    """Heights between which a node's features and those below it lie, metres; generous, never too narrow."""
+    ground = _ground(scene, planted, node)
+    low, high = (float(ground.min()), float(ground.max())) if len(ground) else (0.0, 0.0)
+    ease = 1.0 + 0.25 * (high - low)
+    below, above = _reach(scene.kind, float(seen.size[node]))
+    stated = seen.box[node, [2, 5]]
+    if absolute(scene.placed) and np.isfinite(stated).all():
+        low, high = min(low, float(stated[0])), max(high, float(stated[1]))
+    return low - ease - below, high + ease + above
+
+
+def _reach(kind: Kind, size: float) -> tuple[float, float]:
+    """Metres below and above the ground, or below and above their own z, that features of a kind can reach."""
+    if kind.geometry == "Polygon":
+        return 3.0, size + 1.0
+    return 30.0, 10.0
+
+
+def _ground(scene: _Scene, planted: Planted, node: int) -> NDArray[np.float64]:
+    """Heights of the ground at rows spread evenly over a node's cell."""
+    rows = planted.rows.within(*planted.tree.window(node).keys[0])
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLES)).astype(np.int64)]
+    west, south, east, north = (planted.rows.columns[n][rows] for n in ("minx", "miny", "maxx", "maxy"))
+    lon = np.concatenate([(west + east) / 2, west, east])
+    lat = np.concatenate([(south + north) / 2, south, north])
+    found = np.asarray(scene.ground.heights(lon, lat), np.float64)
+    return np.where(np.isfinite(found), found, 0.0)
+
+

@@ -1,0 +1,132 @@
+"""The trees of a twin's layers, kept in its store, and the homes of their rows, kept in memory."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin import tree as trees
+from twin.errors import TileNotFound
+from twin.spread import FOREVER, Snapshot, Source, Spread
+from twin.stamps import View, view
+from twin.tree import Tree, homes
+
+
+class Store(Source, Protocol):
+    """What is needed of a store."""
+
+    def keep(self, name: str, value: bytes) -> None:
+        """See `twin.store.Spread`."""
+        ...
+
+    def kept(self, name: str) -> bytes | None:
+        """See `twin.store.Spread`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Planted:
+    """A layer's rows and its tree."""
+
+    rows: Snapshot
+    tree: Tree
+    home: NDArray[np.int32]
+    """(rows,) int32: the node of each."""
+
+
+class Forest:
+    """Rows and trees of all layers of one store; safe to ask from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._spreads: dict[str, Spread] = {}
+        self._planted: dict[tuple[str, int], Planted] = {}
+        self._latest: dict[str, Tree] = {}
+        self._views: dict[tuple[str, int, int, int], View] = {}
+
+    def rows(self, layer: str) -> Snapshot:
+        """The layer's rows as of the last commit."""
+        with self._lock:
+            spread = self._spreads.setdefault(layer, Spread(self._store, layer))
+        return spread.snapshot()
+
+    def view(self, layer: str, at: int, known: int) -> View:
+        """The layer's rows as seen at a moment, microseconds; the last eight are remembered."""
+        rows = self.rows(layer)
+        key = (layer, rows.version, *rows.snap(at, known))
+        found = self._views.get(key)
+        if found is None or found.rows is not rows:
+            found = view(rows, *key[2:])
+            with self._lock:
+                self._views[key] = found
+                while len(self._views) > 8:
+                    del self._views[next(iter(self._views))]
+        return found
+
+    def now(self, layer: str) -> Planted:
+        """Rows and tree as they are; a tree is grown when there is none, nodes that are too full are split."""
+        rows = self.rows(layer)
+        with self._lock:
+            tree = self._latest.get(layer) or self._kept(layer)
+            planted = None if tree is None else self._settle(layer, rows, tree)
+            if planted is None or planted.tree is not self._latest.get(layer) or planted.rows is not rows:
+                planted = self._tended(layer, rows, planted)
+            self._latest[layer] = planted.tree
+            return planted
+
+    def at(self, layer: str, revision: int) -> Planted:
+        """Rows and the tree of some revision.
+
+        Raises:
+            TileNotFound: there was never such a revision.
+        """
+        planted = self.now(layer)
+        if planted.tree.last == revision:
+            return planted
+        block = self._store.kept(f"tree/{layer}/{revision}")
+        if block is None:
+            raise TileNotFound(f"layer {layer!r} never had a tile tree {revision}; start from its tileset.json")
+        with self._lock:
+            return self._settle(layer, planted.rows, trees.decode(block))
+
+    def _kept(self, layer: str) -> Tree | None:
+        block = self._store.kept(f"tree/{layer}")
+        return None if block is None else trees.decode(block)
+
+    def _settle(self, layer: str, rows: Snapshot, tree: Tree) -> Planted:
+        """Find every row's home; those that had one before in the same tree keep it."""
+        key = (layer, tree.last)
+        old = self._planted.get(key)
+        if old is not None and old.rows is rows:
+            return old
+        known = old.home if old is not None and old.rows.epoch == rows.epoch else np.empty(0, np.int32)
+        news = {n: rows.columns[n][len(known) :] for n in ("hkey", "size")}
+        home = np.concatenate([known, homes(tree, news["hkey"], news["size"])])
+        planted = Planted(rows=rows, tree=old.tree if old else tree, home=home)
+        self._planted[key] = planted
+        mine = [k for k in self._planted if k[0] == layer and k != key]
+        for other in mine[:-2]:
+            del self._planted[other]
+        return planted
+
+    def _tended(self, layer: str, rows: Snapshot, planted: Planted | None) -> Planted:
+        """A tree that fits what stands now."""
+        c = rows.columns
+        standing = (c["recorded_to"] == FOREVER) & (c["valid_to"] == FOREVER)
+        which = standing if standing.any() else np.ones(len(rows), bool)
+        keys, sizes = c["hkey"][which], c["size"][which]
+        if planted is None:
+            tree = trees.grow(keys, sizes)
+        else:
+            held = np.bincount(planted.home[which], minlength=len(planted.tree))
+            if not trees.full(planted.tree, held).any():
+                return planted
+            tree = trees.split(planted.tree, keys, sizes, revision=planted.tree.last + 1)
+        self._store.keep(f"tree/{layer}/{tree.last}", tree.encode())
+        self._store.keep(f"tree/{layer}", tree.encode())
+        return self._settle(layer, rows, tree)
