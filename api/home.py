@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from twin.duckdb_store import DuckDBStore
 
 from api.cards import kinds
 from api.hub import Hub
 from api.state import Twin
+from pipelines.ground import Grounds
 from pipelines.ingest import Intake
 from pipelines.search import Index
 from twin.errors import StorageFull
@@ -44,6 +44,9 @@ def opened(settings: Settings) -> Iterator[Store]:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"{settings.home} cannot be made: {error.strerror}; set TWIN_HOME") from error
+    # Imported here: opening a store is not needed to answer --help.
+    from twin.duckdb_store import DuckDBStore
+
     store: Store = DuckDBStore(settings.database, memory_mb=settings.memory_mb)
     try:
         yield store
@@ -61,7 +64,13 @@ def served(settings: Settings) -> Iterator[Twin]:
         stop = index.follow(store)
         intake = Intake(store, settings)
         try:
-            yield Twin(settings=settings, store=store, hub=Hub(), index=index)
+            yield Twin(
+                settings=settings,
+                store=store,
+                hub=Hub(),
+                index=index,
+                grounds=Grounds(store, settings.rasters),
+            )
         finally:
             intake.close()
             stop()

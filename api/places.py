@@ -13,7 +13,6 @@ from api.ogc.params import numbers, single
 from api.respond import json
 from api.sensorthings import whole
 from api.state import Twin, of
-from pipelines.ground import ground as ground_of
 from pipelines.nearby import Place, near
 from tiles.geojson import plain
 from twin import space
@@ -59,7 +58,7 @@ def here(request: Request, twin: Here) -> Response:
     place = _place(said, 15.0)
     states = _states(twin, None)
     found = near(twin.store, states, place, twin.policy, label=_labels(states))
-    ground = ground_of(twin.store, twin.settings.rasters, at=place.at, known=place.known)
+    ground = twin.grounds.at(twin.policy, at=place.at, known=place.known)
     height = float(ground.heights(np.array([place.lon]), np.array([place.lat]))[0])
     return json(
         {

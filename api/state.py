@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from fastapi import Request
 
 from api.hub import Hub
+from pipelines.ground import Grounds
 from pipelines.search import Index
 from twin.policy import Policy
 from twin.settings import Settings
@@ -24,6 +25,7 @@ class Twin:
     store: Store
     hub: Hub
     index: Index
+    grounds: Grounds
     policy: Policy = field(default_factory=Policy.open)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     ready: threading.Event = field(default_factory=threading.Event)

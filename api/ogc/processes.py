@@ -123,7 +123,7 @@ def _manager() -> Any:
 
         def __init__(self) -> None:
             super().__init__({"name": "registry"})
-            self.processes = collections.OrderedDict((name, {}) for name in processes())
+            self.processes: Any = collections.OrderedDict((name, {}) for name in processes())
 
         def get_processor(self, process_id: str) -> Any:
             return BaseProcessor({"name": process_id}, metadata(processes()[process_id]))

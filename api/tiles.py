@@ -1,0 +1,7 @@
+"""Tile doors."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/tiles", tags=["tiles"])
