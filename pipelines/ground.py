@@ -1,0 +1,305 @@
+"""The ground: one composite of all terrain layers, the finest raster first, at a moment.
+
+What stands on the ground stands on the terrain that the viewer gets: `Ground.heights` is the surface of
+the triangles of the deepest tiles, taken from the same posts (`tiles/tin.py`). A tile quantises its heights
+to (highest - lowest) / 65,534, a millimetre for 60 m of relief; that is how far the two can differ.
+
+Levels are those of Cesium's geographic tiling: 2 x 1 tiles of 180 degrees at level 0, rows from the south.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from pipelines.heights import Raster, sample
+from tiles.tin import N, surface
+from twin.model import BBox, Query
+from twin.moments import microseconds
+from twin.policy import Policy
+from twin.space import metres_per_degree
+from twin.spread import NEVER
+from twin.stamps import Stamp, moment
+from twin.store import Store
+
+KIND = "terrain"
+DEEPEST = 20
+"""No tile is smaller than 20 m."""
+TOLERATED = 1.3
+"""A level is fine enough when its posts are no farther apart than this many cells."""
+FEWEST = 16
+"""A raster shows from the level on at which this many posts lie across it; below, it would be a lone spike."""
+GRIDS = 4096
+"""Grids of posts kept: 17 kB each."""
+
+Address = tuple[int, int, int]
+"""Level, column, row from the south."""
+
+
+def size(level: int) -> float:
+    """Degrees along a tile's side."""
+    return 180.0 / (1 << level)
+
+
+@lru_cache(maxsize=4096)
+def levels(raster: Raster) -> tuple[int, int]:
+    """The first and the deepest level of a raster."""
+    box = raster.bbox
+    metres = metres_per_degree((box.south + box.north) / 2)[1]
+    posts = 180.0 / N
+    extent = max(box.east - box.west, box.north - box.south, 1e-9)
+    first = math.ceil(math.log2(max(posts * FEWEST / extent, 1)))
+    deepest = math.ceil(math.log2(max(posts * metres / (raster.resolution * TOLERATED), 1)))
+    deepest = min(deepest, DEEPEST)
+    return min(first, deepest), deepest
+
+
+def span(box: BBox, level: int) -> tuple[int, int, int, int]:
+    """The first and last column and the first and last row that a box touches."""
+    columns, rows = 2 << level, 1 << level
+    return (
+        min(max(math.floor((box.west + 180) / size(level)), 0), columns - 1),
+        min(max(math.ceil((box.east + 180) / size(level)) - 1, 0), columns - 1),
+        min(max(math.floor((box.south + 90) / size(level)), 0), rows - 1),
+        min(max(math.ceil((box.north + 90) / size(level)) - 1, 0), rows - 1),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """The ground at one moment."""
+
+    rasters: tuple[Raster, ...]
+    """Finest first."""
+    vertical: str
+    """The vertical datum that all of its layers have, else `unknown`."""
+    bounds: NDArray[np.float64]
+    """(versions, 4) west south east north of every row version of a terrain layer ever written."""
+    times: NDArray[np.int64]
+    """(versions, 4) valid_from valid_to recorded_from recorded_to of the same, microseconds."""
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    kept: dict[Address, NDArray[np.float32]] = field(default_factory=dict, repr=False, compare=False)
+
+    def stamp(self, box: BBox | None, at: datetime | None, known: datetime | None) -> Stamp:
+        """When the ground in a box last changed at or before the moments: valid and recorded, microseconds."""
+        now = datetime.now(UTC)
+        valid, recorded = microseconds(at or now), microseconds(known or now)
+        there = self.times if box is None else self.times[_touches(self.bounds, box)]
+        believed = there[there[:, 2] <= recorded]
+        return _last(believed[:, :2], valid), _last(believed[:, 2:], recorded)
+
+    def heights(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Metres at (n,) degrees, on the deepest tiles' triangles; NaN where there is no terrain."""
+        lon, lat = np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+        out = np.full(lon.shape, np.nan, np.float32)
+        pending = np.isfinite(lon) & np.isfinite(lat)
+        for level in sorted({levels(r)[1] for r in self.rasters}, reverse=True):
+            column, row = _tiles_of(lon, lat, level)
+            here = pending & self._available(level, column, row)
+            out[here] = self._on(level, column[here], row[here], lon[here], lat[here])
+            pending &= ~here
+        return out
+
+    def _available(self, level: int, column: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found = np.zeros(column.shape, bool)
+        for x0, x1, y0, y1 in self.spans(level):
+            found |= (column >= x0) & (column <= x1) & (row >= y0) & (row <= y1)
+        return found
+
+    def spans(self, level: int) -> list[tuple[int, int, int, int]]:
+        """First and last column, first and last row of the tiles that a level has, a range a raster."""
+        if level == 0:
+            return [(0, 1, 0, 0)]
+        return [span(r.bbox, level) for r in self.rasters if levels(r)[1] >= level]
+
+    def has(self, level: int, column: int, row: int) -> bool:
+        """Whether there is such a tile."""
+        return any(x0 <= column <= x1 and y0 <= row <= y1 for x0, x1, y0, y1 in self.spans(level))
+
+    @property
+    def deepest(self) -> int:
+        """The deepest level that any place has."""
+        return max((levels(r)[1] for r in self.rasters), default=0)
+
+    def _on(
+        self,
+        level: int,
+        column: NDArray[np.int64],
+        row: NDArray[np.int64],
+        lon: NDArray[np.float64],
+        lat: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Heights of places on tiles of one level."""
+        out = np.empty(len(lon))
+        order = np.argsort(column << 32 | row, kind="stable")
+        keys = (column << 32 | row)[order]
+        for group in np.split(order, np.flatnonzero(np.diff(keys)) + 1) if len(order) else ():
+            x, y = int(column[group[0]]), int(row[group[0]])
+            u = (lon[group] + 180) / size(level) - x
+            v = (lat[group] + 90) / size(level) - y
+            out[group] = surface(self.posts((level, x, y))[1:-1, 1:-1], u, v)
+        return out
+
+    def posts(self, address: Address) -> NDArray[np.float32]:
+        """(N + 3, N + 3) float32 metres: a tile's posts and one more around them; row 0 south; NaN: no terrain."""
+        found = self.kept.get(address)
+        if found is None:
+            found = self._sampled(*address)
+            with self.lock:
+                while len(self.kept) >= GRIDS:
+                    self.kept.pop(next(iter(self.kept)))
+                self.kept[address] = found
+        return found
+
+    def _sampled(self, level: int, column: int, row: int) -> NDArray[np.float32]:
+        # Posts are numbered through the whole level, so neighbours compute one and the same place for an edge.
+        step = size(level) / N
+        lon = -180 + step * (column * N + np.arange(-1, N + 2))
+        lat = np.clip(-90 + step * (row * N + np.arange(-1, N + 2)), -90, 90)
+        lon, lat = np.meshgrid((lon + 180) % 360 - 180 if level < 8 else lon, lat)
+        return self.composite(lon.ravel(), lat.ravel(), level).reshape(N + 3, N + 3)
+
+    def composite(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64], level: int
+    ) -> NDArray[np.float32]:
+        """(n,) float32: the finest raster's height at places, as a level sees them; NaN where there is none."""
+        out = np.full(lon.shape, np.nan, np.float32)
+        reach = BBox(west=lon.min(), south=lat.min(), east=lon.max(), north=lat.max())
+        spacing = size(level) / N * metres_per_degree(float(lat.mean()))[1]
+        for raster in self.rasters:
+            if levels(raster)[0] <= level and _meet(raster.bbox, reach):
+                missing = np.isnan(out)
+                if not missing.any():
+                    break
+                out[missing] = sample(raster, lon[missing], lat[missing], spacing=spacing)
+        return out
+
+
+def _meet(a: BBox, b: BBox) -> bool:
+    return a.west <= b.east and a.east >= b.west and a.south <= b.north and a.north >= b.south
+
+
+def _touches(bounds: NDArray[np.float64], box: BBox) -> NDArray[np.bool_]:
+    found = np.zeros(len(bounds), bool)
+    for part in box.parts():
+        across = (bounds[:, 0] <= part.east) & (bounds[:, 2] >= part.west)
+        found |= across & (bounds[:, 1] <= part.north) & (bounds[:, 3] >= part.south)
+    return found
+
+
+def _last(moments: NDArray[np.int64], until: int) -> int:
+    before = moments[moments <= until]
+    return int(before.max()) if before.size else NEVER
+
+
+def _tiles_of(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], level: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    column = np.floor((np.nan_to_num(lon) + 180) / size(level))
+    row = np.floor((np.nan_to_num(lat) + 90) / size(level))
+    return (
+        np.clip(column, 0, (2 << level) - 1).astype(np.int64),
+        np.clip(row, 0, (1 << level) - 1).astype(np.int64),
+    )
+
+
+class Grounds:
+    """The grounds of a store, made when they are asked for and kept until the terrain changes."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        """`folder` holds the rasters by content (`Settings.rasters`)."""
+        self.store = store
+        self.folder = folder
+        self.lock = threading.Lock()
+        self.version = -1
+        self.spread: dict[str, pa.Table] = {}
+        self.vertical: dict[str, str] = {}
+        self.made: dict[tuple[str, str | None, Stamp], Ground] = {}
+
+    def at(
+        self,
+        policy: Policy,
+        *,
+        at: datetime | None = None,
+        known: datetime | None = None,
+        layer: str | None = None,
+    ) -> Ground:
+        """The ground at a moment; of one terrain layer when it is named."""
+        with self.lock:
+            self._follow(policy)
+            every = self._empty(layer)
+            stamp = every.stamp(None, at, known)
+            key = (policy.key, layer, stamp)
+            if key not in self.made:
+                while len(self.made) >= 16:
+                    self.made.pop(next(iter(self.made)))
+                self.made[key] = self._make(policy, every, stamp, layer)
+            return self.made[key]
+
+    def _follow(self, policy: Policy) -> None:
+        """See what the store has committed since."""
+        last = self.store.last()
+        if last == self.version:
+            return
+        states = [s for s in self.store.layers(policy) if s.layer.kind == KIND]
+        spread = {s.layer.id: self.store.spread(s.layer.id) for s in states}
+        if any(not spread[k].equals(self.spread.get(k)) for k in spread) or set(spread) != set(self.spread):
+            self.made.clear()
+        self.spread, self.version = spread, last
+        self.vertical = {s.layer.id: s.layer.vertical for s in states}
+
+    def _empty(self, layer: str | None) -> Ground:
+        names = [k for k in self.spread if layer in (None, k)]
+        tables = [self.spread[k] for k in names]
+        data = {self.vertical[k] for k in names}
+        return Ground(
+            rasters=(),
+            vertical=data.pop() if len(data) == 1 else "unknown",
+            bounds=_columns(tables, ("minx", "miny", "maxx", "maxy"), np.float64),
+            times=_columns(tables, ("valid_from", "valid_to", "recorded_from", "recorded_to"), np.int64),
+        )
+
+    def _make(self, policy: Policy, empty: Ground, stamp: Stamp, layer: str | None) -> Ground:
+        at, known = (moment(v) for v in stamp)
+        found: list[Raster] = []
+        for name in self.spread:
+            if layer in (None, name) and self.spread[name].num_rows:
+                found += self._rasters(Query(layer=name, policy=policy, at=at, known=known))
+        found.sort(key=lambda r: (r.resolution, r.layer, r.id))
+        return Ground(rasters=tuple(found), vertical=empty.vertical, bounds=empty.bounds, times=empty.times)
+
+    def _rasters(self, query: Query) -> list[Raster]:
+        return rasters(self.store.read(query), query.layer, self.folder)
+
+
+def rasters(table: pa.Table, layer: str, folder: Path) -> list[Raster]:
+    """The rasters that a raster layer's rows name (terrain or imagery)."""
+    boxes = shapely.bounds(shapely.from_wkb(table.column("geom").to_numpy(zero_copy_only=False)))
+    names = ("id", "file", "resolution")
+    return [
+        Raster(
+            path=folder / Path(file).name,
+            layer=layer,
+            id=name,
+            bbox=BBox(west=w, south=s, east=e, north=n),
+            resolution=resolution,
+        )
+        for name, file, resolution, (w, s, e, n) in zip(
+            *(table.column(c).to_pylist() for c in names), boxes.tolist(), strict=True
+        )
+    ]
+
+
+def _columns(tables: list[pa.Table], names: tuple[str, ...], dtype: type) -> NDArray[np.generic]:
+    """(rows, len(names)): the columns of all tables, one below the other."""
+    parts = [np.column_stack([t.column(n).to_numpy() for n in names]) for t in tables if t.num_rows]
+    return np.concatenate(parts).astype(dtype) if parts else np.empty((0, len(names)), dtype)
