@@ -1,0 +1,575 @@
+"""The embedded store: one DuckDB file, one process, one connection; every operation its own cursor.
+
+Writes take turns; readers see what was committed when they began. The catalogue is held in memory as
+immutable rows that a commit replaces. Nothing here needs an extension; geometry is tested by shapely
+inside the query (`twin_touches`), only for rows that a box does not wholly hold.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from twin import duckdb_delivery as delivery_
+from twin import sql
+from twin.changes import Listeners
+from twin.duckdb_schema import CATALOGUE, ROW, TYPES, Held, held_from, held_values, literal
+from twin.duckdb_stage import Stage, arrow, attribute_hash, geometry_hash, naive, widen
+from twin.errors import FeatureNotFound, LayerNotFound, StorageFull, StoreBusy, StoreDown
+from twin.extents import box_shape, touches
+from twin.model import MAIN, OPEN, BBox, Change, Column, Delivery, Layer, LayerState, Mode, Query, Rejected, Report
+from twin.policy import Policy
+from twin.records import change_from, dumps, merged, rejected_from, report_from
+from twin.records import report as made
+from twin.streams import TICK
+from twin.sql import DUCKDB, Physical
+from twin.table import ARROW_TYPES, SPREAD_TYPES, STORED_TYPES, TIMESTAMP, Batch
+
+MEMORY_MB: Final = 4096
+THREADS: Final = 2
+LOOSE: Final = 0.05
+"""The share of rows out of order from which on a layer is put in order again."""
+
+
+class DuckDBStore:
+    """A `twin.store.Store` in one file.
+
+    Raises:
+        StoreBusy: another process has it open; says which.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        memory_mb: int = MEMORY_MB,
+        threads: int = THREADS,
+    ) -> None:
+        self._now = now
+        self._con = _opened(str(path), memory_mb, threads)
+        self._lock = threading.RLock()
+        self._listeners = Listeners()
+        self._held: dict[str, Held] = {}
+        self._states: dict[str, tuple[Held, datetime, LayerState]] = {}
+        self._last = 0
+        self._last_at = datetime.min.replace(tzinfo=UTC)
+        self._load()
+
+    def _load(self) -> None:
+        with self._cursor() as cursor:
+            for statement in CATALOGUE:
+                cursor.execute(statement)
+            rows = cursor.execute(
+                "SELECT number, body, stored, version, updated, loose FROM layers"
+            ).fetchall()
+            last = cursor.execute("SELECT version, moment FROM commits ORDER BY version DESC LIMIT 1").fetchall()
+        held = [held_from(row) for row in rows]
+        self._held = {h.layer.id: h for h in held}
+        if last:
+            self._last, self._last_at = last[0][0], last[0][1].replace(tzinfo=UTC)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._con.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._con.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        cursor.execute("BEGIN")
+        try:
+            yield
+            cursor.execute("COMMIT")
+        except BaseException as error:
+            _rolled_back(cursor)
+            if isinstance(error, duckdb.Error) and "No space left" in str(error):
+                raise StorageFull(f"the store has no room: {error}; free some and try again") from error
+            raise
+
+    # Catalogue
+
+    def layers(self, policy: Policy) -> tuple[LayerState, ...]:
+        """Every layer, in tree order."""
+        held = sorted(self._held.values(), key=lambda h: (h.layer.order, h.layer.id))
+        return tuple(self._state(h) for h in held)
+
+    def layer(self, layer: str, policy: Policy) -> LayerState:
+        """One layer. Raises LayerNotFound."""
+        return self._state(self._layer(layer))
+
+    def reports(self, layer: str, policy: Policy) -> tuple[Report, ...]:
+        """Its reports, newest first. Raises LayerNotFound."""
+        self._layer(layer)
+        with self._cursor() as cursor:
+            rows = cursor.execute(
+                "SELECT body FROM reports WHERE layer = ? ORDER BY version DESC", [layer]
+            ).fetchall()
+        return tuple(report_from(orjson.loads(row[0])) for row in rows)
+
+    def quarantine(
+        self, layer: str, policy: Policy, *, limit: int = 1000
+    ) -> tuple[int, tuple[Rejected, ...]]:
+        """What the last delivery of each source could not bring in. Raises LayerNotFound."""
+        last: dict[str, Report] = {}
+        for report in reversed(self.reports(layer, policy)):
+            last[report.source] = report
+        commits = [r.commit for r in last.values()]
+        with self._cursor() as cursor:
+            rows = cursor.execute(
+                f"SELECT body FROM quarantine WHERE version IN (SELECT unnest(?)) ORDER BY version, n LIMIT {int(limit)}",
+                [commits],
+            ).fetchall()
+        return sum(r.quarantined for r in last.values()), tuple(rejected_from(orjson.loads(r[0])) for r in rows)
+
+    def _layer(self, layer: str) -> Held:
+        held = self._held.get(layer)
+        if held is None:
+            there = ", ".join(sorted(self._held)) or "none yet"
+            raise LayerNotFound(f"no layer {layer!r}; there are: {there}")
+        return held
+
+    def _state(self, held: Held) -> LayerState:
+        now = self._moment()
+        known = self._states.get(held.layer.id)
+        if known and known[0] is held and now < known[1]:
+            return known[2]
+        with self._cursor() as cursor:
+            state, until = _state(cursor, held, now)
+        self._states[held.layer.id] = (held, until, state)
+        return state
+
+    def _moment(self) -> datetime:
+        """Now; never before the last commit, so that what was written is seen."""
+        return max(self._now(), self._last_at)
+
+    # Readable
+
+    def read(self, query: Query) -> pa.Table:
+        """The rows of a query. Raises LayerNotFound, UnknownProperty, InvalidFilter."""
+        held = self._layer(query.layer)
+        columns = _output(held, query)
+        statement, params = sql.rows(
+            query, held.tables, self._moment(), DUCKDB, [c for c, _ in columns.values()]
+        )
+        return self._fetched(statement, params, columns)
+
+    def count(self, query: Query) -> int:
+        """How many rows the query has, its limit and page left aside."""
+        held = self._layer(query.layer)
+        if query == Query(layer=query.layer, policy=query.policy, limit=query.limit):
+            return self._state(held).count
+        statement, params = sql.count(query, held.tables, self._moment(), DUCKDB)
+        with self._cursor() as cursor:
+            return int(cursor.execute(statement, params).fetchall()[0][0])
+
+    def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
+        """Every row ever written for an id, by recorded_from then valid_from."""
+        held = self._layer(layer)
+        columns = _output(held, Query(layer=layer, policy=policy, bodies=True))
+        names = ", ".join(c for c, _ in columns.values())
+        both = " UNION ALL ".join(
+            f"SELECT {names} FROM {table} WHERE id = ? AND branch = ?" for table in (held.live, held.hist)
+        )
+        return self._fetched(
+            f"SELECT * FROM ({both}) ORDER BY recorded_from, valid_from", [feature, branch] * 2, columns
+        )
+
+    def _fetched(
+        self, statement: str, params: list[Any], columns: dict[str, tuple[str, pa.DataType]]
+    ) -> pa.Table:
+        with self._cursor() as cursor:
+            table = arrow(cursor, statement, params)
+        arrays = [table.column(n).cast(kind) for n, (_, kind) in enumerate(columns.values())]
+        return pa.table(arrays, schema=pa.schema([(n, kind) for n, (_, kind) in columns.items()]))
+
+    # Writable
+
+    def write(
+        self,
+        layer: Layer,
+        batches: Iterable[Batch],
+        delivery: Delivery,
+        *,
+        place: Callable[[BBox], str] | None = None,
+    ) -> Report:
+        """Take a delivery in one commit; it is staged before the lock is taken."""
+        with self._cursor() as cursor:
+            stage = Stage(cursor)
+            for batch in batches:
+                stage.add(batch, limit=delivery.rejected_limit)
+            with self._lock:
+                return self._deliver(cursor, stage, layer, delivery, place)
+
+    def _deliver(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        stage: Stage,
+        layer: Layer,
+        delivery: Delivery,
+        place: Callable[[BBox], str] | None,
+    ) -> Report:
+        number, recorded = self._next()
+        old = self._held.get(layer.id)
+        arrived = tuple(_column(n, c) for n, c in stage.columns.items())
+        row = merged(old.layer if old else None, layer, arrived)
+        news = old is None or row != old.layer
+        with self._transaction(cursor):
+            held = self._described(cursor, old, row, list(stage.bodies))
+            for name in stage.columns:
+                if held.columns[name].type == "string" and stage.columns[name].type != "string":
+                    stage.widen(name, "string")
+            commit = self._commit_of(cursor, held, delivery, number, recorded)
+            outcome = delivery_.deliver(commit, stage)
+            if delivery.mode is Mode.SNAPSHOT:
+                cursor.execute(
+                    "INSERT INTO snapshots VALUES (?, ?, ?, ?)",
+                    [layer.id, delivery.source, delivery.branch, commit.at.replace(tzinfo=None)],
+                )
+            counts = {k: v for k, v in outcome.counts.items() if k not in ("taken", "untimely")}
+            report = made(
+                held.layer,
+                delivery,
+                number,
+                recorded,
+                read=stage.rows + stage.refused,
+                quarantined=stage.refused + outcome.refused,
+                extent=outcome.extent,
+                place=place(outcome.extent) if place and outcome.extent else "",
+                notes=tuple(dict.fromkeys((*delivery.notes, *stage.notes))),
+                **counts,
+            )
+            rejected = (stage.rejected + outcome.rejected)[: delivery.rejected_limit]
+            if old is None:
+                _indexed(cursor, held)
+            loose = held.loose + (outcome.written if old else 0)
+            done = self._record(cursor, replace(held, loose=loose), report, rejected, outcome, delivery, news=news)
+        self._publish(*done)
+        return report
+
+    def remove(self, layer: str, ids: Sequence[str], delivery: Delivery) -> Report:
+        """End rows at the delivery's moment. Raises LayerNotFound, FeatureNotFound."""
+        with self._lock, self._cursor() as cursor:
+            held = self._layer(layer)
+            number, recorded = self._next()
+            commit = self._commit_of(cursor, held, delivery, number, recorded)
+            with self._transaction(cursor):
+                outcome = delivery_.end(commit, ids)
+                if not outcome.touched:
+                    raise FeatureNotFound(
+                        f"{layer}: none of {', '.join(list(ids)[:10])} is there at {commit.at.isoformat()}"
+                    )
+                gone = outcome.touched
+                report = made(held.layer, delivery, number, recorded, read=gone, removed=gone)
+                held = replace(held, loose=held.loose + outcome.written)
+                done = self._record(cursor, held, report, [], outcome, delivery, news=False)
+            self._publish(*done)
+            return report
+
+    def describe(self, layer: Layer) -> int:
+        """Create a layer without rows or change its catalogue row."""
+        with self._lock, self._cursor() as cursor:
+            number, recorded = self._next()
+            old = self._held.get(layer.id)
+            with self._transaction(cursor):
+                held = self._described(cursor, old, merged(old.layer if old else None, layer), [])
+                if old is None:
+                    _indexed(cursor, held)
+                held = replace(held, version=number, updated=recorded)
+                change = Change(
+                    version=number, at=recorded, layer=layer.id, kind="layer", ids=(), count=0, bbox=None
+                )
+                _saved(cursor, held)
+                _numbered(cursor, number, recorded, change)
+            self._publish(number, recorded, held, change)
+            return number
+
+    def _next(self) -> tuple[int, datetime]:
+        return self._last + 1, max(self._now(), self._last_at + TICK)
+
+    def _commit_of(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        held: Held,
+        delivery: Delivery,
+        number: int,
+        recorded: datetime,
+    ) -> delivery_.Commit:
+        at = (delivery.at or recorded).astimezone(UTC)
+        ((later,),) = cursor.execute(
+            "SELECT min(moment) FROM snapshots WHERE layer = ? AND source = ? AND branch = ? AND moment > ?",
+            [held.layer.id, delivery.source, delivery.branch, at.replace(tzinfo=None)],
+        ).fetchall()
+        until = later.replace(tzinfo=UTC) if later else OPEN
+        return delivery_.Commit(
+            cursor=cursor,
+            held=held,
+            delivery=delivery,
+            number=number,
+            recorded=recorded,
+            at=at,
+            until=until,
+        )
+
+    def _described(
+        self, cursor: duckdb.DuckDBPyConnection, old: Held | None, layer: Layer, bodies: list[str]
+    ) -> Held:
+        held = old or self._created(cursor, layer)
+        columns, stored_bodies, used = dict(held.columns), dict(held.bodies), held.used
+        wider = False
+        for column in layer.columns:
+            was = columns.get(column.name)
+            if was is not None and was.type == column.type:
+                continue
+            now = Physical(name=f"a{used}", type=column.type)
+            used += 1
+            for table in (held.live, held.hist):
+                if was is None:
+                    cursor.execute(f"ALTER TABLE {table} ADD COLUMN {now.name} {TYPES[now.type]}")
+                else:
+                    widen(cursor, table, was, now)
+                    wider = True
+            columns[column.name] = now
+        for name in bodies:
+            if name not in stored_bodies:
+                stored_bodies[name] = f"b{used}"
+                used += 1
+                for table in (held.live, held.hist):
+                    cursor.execute(f"ALTER TABLE {table} ADD COLUMN {stored_bodies[name]} BLOB")
+        held = replace(held, layer=layer, columns=columns, bodies=stored_bodies, used=used)
+        if wider:
+            _hashed(cursor, held)
+        return held
+
+    def _created(self, cursor: duckdb.DuckDBPyConnection, layer: Layer) -> Held:
+        held = Held(layer=layer, number=max((h.number for h in self._held.values()), default=0) + 1)
+        columns = ", ".join(f"{n} {t}" for n, t in ROW.items())
+        for table in (held.live, held.hist):
+            cursor.execute(f"CREATE TABLE {table} ({columns})")
+        return held
+
+    def _record(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        held: Held,
+        report: Report,
+        rejected: list[Rejected],
+        outcome: delivery_.Outcome,
+        delivery: Delivery,
+        *,
+        news: bool,
+    ) -> tuple[int, datetime, Held, Change | None]:
+        change = Change(
+            version=report.commit,
+            at=report.at,
+            layer=held.layer.id,
+            kind="layer" if news else "rows",
+            ids=outcome.ids,
+            count=outcome.touched,
+            bbox=outcome.box,
+            branch=delivery.branch,
+        )
+        told = change if news or outcome.touched else None
+        held = replace(held, version=report.commit if told else held.version, updated=report.at)
+        _saved(cursor, held)
+        _reported(cursor, report, rejected)
+        _numbered(cursor, report.commit, report.at, told)
+        return report.commit, report.at, held, told
+
+    def _publish(self, number: int, at: datetime, held: Held | None, change: Change | None) -> None:
+        """Let readers see a commit that is durable, then tell the listeners."""
+        if held is not None:
+            self._held = {**self._held, held.layer.id: held}
+        self._last, self._last_at = number, at
+        if change is not None:
+            self._listeners.tell(change)
+
+    # Feed
+
+    def changes(self, *, after: int = 0, limit: int = 1000, policy: Policy) -> tuple[Change, ...]:
+        """Entries with a version greater than `after`, oldest first."""
+        with self._cursor() as cursor:
+            rows = cursor.execute(
+                f"SELECT body FROM feed WHERE version > ? ORDER BY version LIMIT {int(limit)}", [after]
+            ).fetchall()
+        return tuple(change_from(orjson.loads(row[0])) for row in rows)
+
+    def last(self) -> int:
+        """The last commit's number; 0 when nothing was ever written."""
+        return self._last
+
+    def listen(self, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call back after each commit of this process; returns what ends it."""
+        return self._listeners.add(callback)
+
+    # Spread
+
+    def spread(self, layer: str, *, branch: str = MAIN, since: int = 0) -> pa.Table:
+        """Where and when the row versions are that a commit > `since` wrote or ended."""
+        held = self._layer(layer)
+        moments = ("valid_from", "valid_to", "recorded_from", "recorded_to")
+        names = ", ".join([*SPREAD_TYPES, *(f"epoch_us({m}) AS {m}" for m in moments)])
+        with self._cursor() as cursor:
+            ((at,),) = cursor.execute("SELECT max(moment) FROM commits WHERE version <= ?", [since]).fetchall()
+            changed = ""
+            if at:
+                then = literal(at.replace(tzinfo=UTC))
+                changed = f" AND (recorded_from > {then} OR (recorded_to > {then} AND recorded_to < {literal(OPEN)}))"
+            both = " UNION ALL ".join(
+                f"SELECT {names} FROM {table} WHERE branch = $1{changed}" for table in (held.live, held.hist)
+            )
+            table = arrow(cursor, both, [branch])
+        schema = pa.schema([*SPREAD_TYPES.items(), *((m, pa.int64()) for m in moments)])
+        return table.cast(schema)
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Remember a small block by name."""
+        with self._lock, self._cursor() as cursor:
+            cursor.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", [name, value])
+
+    def kept(self, name: str) -> bytes | None:
+        """The block of that name."""
+        with self._cursor() as cursor:
+            rows = cursor.execute("SELECT value FROM kept WHERE name = ?", [name]).fetchall()
+        return bytes(rows[0][0]) if rows else None
+
+
+def _opened(path: str, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """The connection, shut against the outside: no files, no extensions, no other settings."""
+    try:
+        con = duckdb.connect(path, config={"memory_limit": f"{memory_mb}MB", "threads": threads})
+    except duckdb.IOException as error:
+        if owner := re.search(r"PID (\d+)", str(error)):
+            raise StoreBusy(
+                f"{path} is open in process {owner[1]}; ask that server, or stop it and try again"
+            ) from error
+        raise StoreDown(f"{path} does not open: {str(error).splitlines()[0]}") from error
+    con.execute("SET preserve_insertion_order = true")
+    con.create_function(
+        "twin_touches",
+        _touches,
+        ["BLOB", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE"],
+        "BOOLEAN",
+        type="arrow",
+    )
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+    return con
+
+
+def _touches(
+    geoms: pa.ChunkedArray,
+    west: pa.ChunkedArray,
+    south: pa.ChunkedArray,
+    east: pa.ChunkedArray,
+    north: pa.ChunkedArray,
+) -> pa.Array:
+    box = BBox(west=west[0].as_py(), south=south[0].as_py(), east=east[0].as_py(), north=north[0].as_py())
+    return pa.array(touches(geoms, box))
+
+
+def _rolled_back(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Undo; DuckDB has already done so when it was the commit that failed."""
+    try:
+        cursor.execute("ROLLBACK")
+    except duckdb.TransactionException:
+        return
+
+
+def _column(name: str, column: Physical) -> Column:
+    return Column(name=name, type=column.type)
+
+
+def _output(held: Held, query: Query) -> dict[str, tuple[str, pa.DataType]]:
+    """Names that a query gives, with their stored columns and types."""
+    output: dict[str, tuple[str, pa.DataType]] = {"id": ("id", pa.string())}
+    if query.geometry:
+        output["geom"] = ("geom", pa.binary())
+    if query.bodies:
+        output |= {n: (c, pa.binary()) for n, c in held.bodies.items()}
+    output |= {n: (n, kind) for n, kind in STORED_TYPES.items()}
+    wanted = sql.wanted(held.layer.columns, query)
+    return output | {c.name: (held.columns[c.name].name, ARROW_TYPES[c.type]) for c in wanted}
+
+
+def _state(cursor: duckdb.DuckDBPyConnection, held: Held, now: datetime) -> tuple[LayerState, datetime]:
+    """What is known of a layer's rows, and until when that is so if nobody writes."""
+    names = "valid_from, valid_to, minx, miny, maxx, maxy, minz, maxz"
+    valid = f"FILTER (valid_from <= {literal(now)} AND valid_to > {literal(now)})"
+    later = f"FILTER (valid_from > {literal(now)})"
+    ends = f"FILTER (valid_to > {literal(now)})"
+    (row,) = cursor.execute(
+        f"SELECT count(*) {valid}, min(minx) {valid}, min(miny) {valid}, max(maxx) {valid}, max(maxy) {valid},"
+        f" min(minz) {valid}, max(maxz) {valid}, min(valid_from), max(valid_to),"
+        f" least(min(valid_from) {later}, min(valid_to) {ends})"
+        f" FROM (SELECT {names} FROM {held.live} WHERE branch = ? UNION ALL"
+        f" SELECT {names} FROM {held.hist} WHERE branch = ? AND recorded_to = {literal(OPEN)})",
+        [MAIN, MAIN],
+    ).fetchall()
+    count, west, south, east, north, low, high, begin, end, until = row
+    state = LayerState(
+        layer=held.layer,
+        count=count,
+        bbox=None if west is None else BBox(west=west, south=south, east=east, north=north),
+        z=None if low is None else (low, high),
+        time=None if begin is None else (begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)),
+        version=held.version,
+        updated=held.updated,
+    )
+    return state, until.replace(tzinfo=UTC) if until else OPEN
+
+
+def _indexed(cursor: duckdb.DuckDBPyConnection, held: Held) -> None:
+    for table in (held.live, held.hist):
+        cursor.execute(f"CREATE INDEX {table}_id ON {table} (id)")
+
+
+def _hashed(cursor: duckdb.DuckDBPyConnection, held: Held) -> None:
+    """Hash rows again, after a column's type has changed."""
+    attributes = attribute_hash({n: c.name for n, c in held.columns.items()})
+    for table in (held.live, held.hist):
+        cursor.execute(f"UPDATE {table} SET hash = {geometry_hash(held.bodies)}, ahash = {attributes}")
+
+
+def _saved(cursor: duckdb.DuckDBPyConnection, held: Held) -> None:
+    cursor.execute("DELETE FROM layers WHERE id = ?", [held.layer.id])
+    cursor.execute("INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?)", held_values(held))
+
+
+def _reported(cursor: duckdb.DuckDBPyConnection, report: Report, rejected: list[Rejected]) -> None:
+    cursor.execute(
+        "INSERT INTO reports VALUES (?, ?, ?, ?)",
+        [report.commit, report.layer, report.source, dumps(report)],
+    )
+    if rejected:
+        bodies = pa.array([dumps(r) for r in rejected], pa.string())
+        numbers = pa.array(range(len(rejected)), pa.int64())
+        cursor.register("refused", pa.table({"n": numbers, "body": bodies}))
+        cursor.execute("INSERT INTO quarantine SELECT ?, n, body FROM refused", [report.commit])
+        cursor.unregister("refused")
+
+
+def _numbered(
+    cursor: duckdb.DuckDBPyConnection, number: int, at: datetime, change: Change | None
+) -> None:
+    cursor.execute("INSERT INTO commits VALUES (?, ?)", [number, at.astimezone(UTC).replace(tzinfo=None)])
+    if change is not None:
+        cursor.execute("INSERT INTO feed VALUES (?, ?)", [change.version, dumps(change)])
