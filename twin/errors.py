@@ -7,8 +7,8 @@ TwinError
 +-- NotFound           LayerNotFound, FeatureNotFound, TileNotFound, ProcessNotFound
 +-- Invalid            InvalidParameter, UnknownParameter, UnknownProperty, InvalidFilter,
 |                      InvalidBody, InvalidJSON, InvalidGeometry, OutsideCRSArea, UnknownCRS
-+-- Refused            UnreadableFile, MissingPart, UnsafeContent, ForbiddenReference, TooLarge,
-|                      UnsupportedFormat
++-- Refused            UnreadableFile, MissingPart, UnsafeContent, UnsafeArchive, ForbiddenReference,
+|                      TooLarge, UnsupportedFormat
 +-- Conflict           StaleVersion, DuplicateId
 +-- Unavailable        StoreBusy, StoreDown, TimeLimit, StorageFull
 """
@@ -122,6 +122,12 @@ class UnsafeContent(Refused):
     """Content that could reach outside of itself."""
 
     slug = "unsafe-content"
+
+
+class UnsafeArchive(UnsafeContent):
+    """An archive with names or entries that could land outside of their folder."""
+
+    slug = "unsafe-archive"
 
 
 class ForbiddenReference(Refused):
