@@ -17,22 +17,35 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import numpy as np
 import orjson
 import pyarrow as pa
 
 from twin import duckdb_delivery as delivery_
-from twin import sql
+from twin import duckdb_streams as streams_
+from twin import sql, streams
 from twin.changes import Listeners
 from twin.duckdb_schema import CATALOGUE, ROW, TYPES, Held, held_from, held_values, literal
-from twin.duckdb_stage import Stage, arrow, attribute_hash, geometry_hash, naive, widen
+from twin.duckdb_stage import Stage, arrow, attribute_hash, geometry_hash, widen
 from twin.errors import FeatureNotFound, LayerNotFound, StorageFull, StoreBusy, StoreDown
-from twin.extents import box_shape, touches
-from twin.model import MAIN, OPEN, BBox, Change, Column, Delivery, Layer, LayerState, Mode, Query, Rejected, Report
+from twin.extents import touches
+from twin.model import (
+    MAIN,
+    OPEN,
+    BBox,
+    Change,
+    Column,
+    Datastream,
+    Delivery,
+    Layer,
+    LayerState,
+    Mode,
+    Query,
+    Rejected,
+    Report,
+)
 from twin.policy import Policy
 from twin.records import change_from, dumps, merged, rejected_from, report_from
 from twin.records import report as made
-from twin.streams import TICK
 from twin.sql import DUCKDB, Physical
 from twin.table import ARROW_TYPES, SPREAD_TYPES, STORED_TYPES, TIMESTAMP, Batch
 
@@ -303,7 +316,7 @@ class DuckDBStore:
             return number
 
     def _next(self) -> tuple[int, datetime]:
-        return self._last + 1, max(self._now(), self._last_at + TICK)
+        return self._last + 1, max(self._now(), self._last_at + streams.TICK)
 
     def _commit_of(
         self,
@@ -451,6 +464,93 @@ class DuckDBStore:
             rows = cursor.execute("SELECT value FROM kept WHERE name = ?", [name]).fetchall()
         return bytes(rows[0][0]) if rows else None
 
+    # Streams
+
+    def declare(self, datastreams: pa.Table) -> pa.Table:
+        """Make Datastreams that are not there yet; the same rows with `id`."""
+        with self._lock, self._cursor() as cursor, self._transaction(cursor):
+            return streams_.declare(cursor, datastreams)
+
+    def observe(self, observations: pa.Table, *, source: str) -> Report:
+        """Append observations; one commit for each layer that they are of."""
+        with self._lock, self._cursor() as cursor:
+            number, recorded = self._next()
+            with self._transaction(cursor):
+                counts = streams_.judge(cursor, observations)
+                if counts.get("added") or counts.get("changed"):
+                    streams_.store(cursor, recorded, corrections="changed" in counts)
+                things, numbers, layers = streams_.touched(cursor)
+                entries = streams.entries(number, recorded, things, numbers)
+                for change in entries:
+                    _numbered(cursor, change.version, change.at, change)
+                if not entries:
+                    _numbered(cursor, number, recorded, None)
+            for change in entries:
+                self._publish(change.version, change.at, None, change)
+            if not entries:
+                self._publish(number, recorded, None, None)
+            return streams.reported(
+                observations,
+                source,
+                self._last,
+                recorded,
+                layers=layers,
+                refused=counts.get("refused", 0),
+                counts=counts,
+            )
+
+    def datastreams(
+        self,
+        *,
+        layer: str | None = None,
+        thing: str | None = None,
+        ids: Sequence[int] | None = None,
+        policy: Policy,
+    ) -> tuple[Datastream, ...]:
+        """Datastreams with their latest value, by id."""
+        asked = (("d.layer = ?", layer), ("d.thing = ?", thing), ("d.id IN (SELECT unnest(?))", ids))
+        where = [(text, value) for text, value in asked if value is not None]
+        values = [list(v) if isinstance(v, (list, tuple)) else v for _, v in where]
+        with self._cursor() as cursor:
+            rows = cursor.execute(
+                "SELECT d.*, coalesce(l.count, 0), l.time, l.value FROM datastreams d"
+                " LEFT JOIN latest l ON l.datastream = d.id"
+                f" WHERE {' AND '.join(text for text, _ in where) or 'TRUE'} ORDER BY d.id",
+                values,
+            ).fetchall()
+        return tuple(_datastream(row) for row in rows)
+
+    def observations(
+        self,
+        datastream: int,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = None,
+        descending: bool = False,
+        policy: Policy,
+    ) -> pa.Table:
+        """time, value; by time. Raises FeatureNotFound."""
+        self._declared(datastream, policy)
+        with self._cursor() as cursor:
+            table = arrow(cursor, streams_.series(datastream, start, end, limit, descending=descending))
+        return table.cast(pa.schema([("time", TIMESTAMP), ("value", pa.float64())]))
+
+    def buckets(
+        self, datastream: int, *, start: datetime, end: datetime, points: int, policy: Policy
+    ) -> pa.Table:
+        """time (of the bucket), count, min, max, mean; empty buckets left out. Raises FeatureNotFound."""
+        self._declared(datastream, policy)
+        width = max((end - start) / points, datetime.resolution)
+        with self._cursor() as cursor:
+            table = arrow(cursor, streams_.buckets(datastream, start, end, points))
+        times = pa.array([start + n * width for n in table["n"].to_pylist()], TIMESTAMP)
+        return table.drop_columns(["n"]).add_column(0, "time", times)
+
+    def _declared(self, datastream: int, policy: Policy) -> None:
+        if not self.datastreams(ids=[datastream], policy=policy):
+            raise FeatureNotFound(f"no datastream {datastream}")
+
 
 def _opened(path: str, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
     """The connection, shut against the outside: no files, no extensions, no other settings."""
@@ -573,3 +673,18 @@ def _numbered(
     cursor.execute("INSERT INTO commits VALUES (?, ?)", [number, at.astimezone(UTC).replace(tzinfo=None)])
     if change is not None:
         cursor.execute("INSERT INTO feed VALUES (?, ?)", [change.version, dumps(change)])
+
+
+def _datastream(row: tuple[Any, ...]) -> Datastream:
+    ident, layer, thing, name, observed_property, unit, count, time, value = row
+    return Datastream(
+        id=ident,
+        layer=layer,
+        thing=thing,
+        name=name,
+        observed_property=observed_property,
+        unit=unit,
+        count=count,
+        latest_time=time.replace(tzinfo=UTC) if time else None,
+        latest_value=value,
+    )
