@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_samples import blocks, buildings, cover, manifest, pipes, streets, terrain
+from data_samples import (
+    blocks,
+    buildings,
+    cameras,
+    cover,
+    governance,
+    landmarks,
+    manifest,
+    pipes,
+    places,
+    sensors,
+    streets,
+    terrain,
+    water_model,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +61,15 @@ def write(folder: Path, *, seed: int = 7, until: datetime | None = None, progres
     tell("pipes")
     networks = pipes.lay(graph, ground, seed)
     entries += pipes.write(networks, folder)
+    tell("landmarks")
+    entries.append(landmarks.write(block, ground, folder, np.random.default_rng([seed, 5])))
+    entries.append(water_model.write(graph, ground, folder))
+    tell("sensors and cameras")
+    entries += sensors.write(sensors.site(graph, ground, networks), end, folder, seed)
+    entries.append(cameras.write(graph, folder))
+    tell("places, grid, parcels")
+    entries.append(places.write(places.find(block, np.random.default_rng([seed, 6])), folder))
+    entries += governance.write(governance.areas(block, np.random.default_rng([seed, 7])), block, folder, np.random.default_rng([seed, 8]))
     contents = manifest.Manifest(entries=tuple(entries), site=manifest.site(), seed=seed, until=end.isoformat())
     manifest.save(contents, folder)
     return contents
