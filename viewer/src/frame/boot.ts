@@ -1,6 +1,6 @@
 /** From an address to a map: the link, the site, the catalogue; then what changes, as it changes. */
 import { watch } from "vue";
-import { server } from "../api/client";
+import { ServerError, server } from "../api/client";
 import { liveState, onLive, startLive } from "../api/live";
 import type { ChangeEvent } from "../api/types";
 import { i18n } from "../i18n";
@@ -234,16 +234,22 @@ function keepWidth(): void {
   if (!ui.narrow) ui.tree = innerWidth >= 1100;
 }
 
-/** Read site and catalogue; a failure is kept in `ui.failed`, for a page that offers to try again. */
+/**
+ * Read site and catalogue; a failure is kept in `ui.failed`, for a page that offers to try again.
+ *
+ * A server that is still filling says 503: it is asked again until it is ready.
+ */
 export async function readSite(): Promise<void> {
-  ui.failed = null;
   try {
-    app.site = await server.site();
-    app.now = app.site.now;
+    const site = await server.site();
     await readCatalogue();
     applyLinkedLayers(opened);
+    app.now = site.now;
+    app.site = site;
+    ui.failed = null;
   } catch (error) {
     ui.failed = sentence(error);
+    if (error instanceof ServerError && error.status === 503) setTimeout(() => void readSite(), 2000);
   }
 }
 

@@ -60,6 +60,7 @@ const en: typeof zh = {
     more: "Settings",
     schematic: "schematic coordinates, not true positions",
     failed: "Not loaded: {reason}",
+    failedPlain: "Not loaded",
     retry: "Retry",
     loading: "Loading",
     show: 'Show "{title}"',
@@ -258,6 +259,7 @@ const en: typeof zh = {
   status: {
     loading: "Loading {n} layers",
     failedOne: '"{title}" did not load: {reason}',
+    failedOnePlain: '"{title}" did not load',
     failedMany: "{n} layers did not load",
     retry: "Retry",
     dismiss: "Dismiss",

@@ -59,6 +59,7 @@ export default {
     more: "设置",
     schematic: "示意坐标，非真实位置",
     failed: "没有加载成功：{reason}",
+    failedPlain: "没有加载成功",
     retry: "重试",
     loading: "正在加载",
     show: "显示“{title}”",
@@ -250,6 +251,7 @@ export default {
   status: {
     loading: "正在加载 {n} 个图层",
     failedOne: "“{title}”没有加载成功：{reason}",
+    failedOnePlain: "“{title}”没有加载成功",
     failedMany: "{n} 个图层没有加载成功",
     retry: "重试",
     dismiss: "知道了",

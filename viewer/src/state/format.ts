@@ -89,6 +89,12 @@ export function formatTime(iso: string | null | undefined, seconds = false): str
   return `${day} ${clock}${seconds ? `:${two(time.getSeconds())}` : ""}`;
 }
 
+/** A recent moment, without the year that everybody knows. */
+export function formatRecent(iso: string, now: string): string {
+  const text = formatTime(iso);
+  return text.slice(0, 5) === formatTime(now).slice(0, 5) ? text.slice(5) : text;
+}
+
 /** The same moment with its zone, and in UTC: for the tooltip. */
 export function formatZoned(iso: string | null | undefined, lang: Lang): string {
   if (!iso) return "";
