@@ -15,6 +15,7 @@ from pipelines.ground import Grounds
 from pipelines.ingest import Intake
 from pipelines.search import Index
 from twin.errors import StorageFull
+from twin.forest import Forest
 from twin.model import Layer, Titles
 from twin.policy import Policy
 from twin.settings import Settings
@@ -69,6 +70,7 @@ def served(settings: Settings) -> Iterator[Twin]:
                 store=store,
                 hub=Hub(),
                 index=index,
+                forest=Forest(store),
                 grounds=Grounds(store, settings.rasters),
             )
         finally:

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
+from twin.errors import TooLarge
 
 URL_BYTES = 8192
 HEADER_BYTES = 32_768
 HEADER_COUNT = 100
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "testserver"})
+OFFERED = "GET, HEAD, OPTIONS, POST"
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-
-
-class BodyTooLarge(Exception):
-    """The body passed the limit while it was being read."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,18 @@ class Limits:
         if refusal:
             await problem(*refusal)(scope, receive, send)
             return
-        started = False
+        if scope["method"] == "OPTIONS":
+            await Response(None, 204, {"Allow": OFFERED})(scope, receive, send)
+            return
+        if scope["method"] != "HEAD":
+            await self.app(scope, self._counted(receive), send)
+            return
 
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        # HEAD is GET without its body (RFC 9110, 9.3.2), for every route.
+        async def bare(message: Message) -> None:
+            await send({**message, "body": b""} if "body" in message else message)
 
-        try:
-            await self.app(scope, self._counted(receive), watched)
-        except BodyTooLarge:
-            if not started:
-                await problem(413, "too-large", f"the body is larger than {self.body_bytes} bytes")(
-                    scope, receive, send
-                )
+        await self.app({**scope, "method": "GET"}, receive, bare)
 
     def _counted(self, receive: Receive) -> Receive:
         seen = 0
@@ -63,7 +60,7 @@ class Limits:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.body_bytes:
-                raise BodyTooLarge
+                raise TooLarge(f"the body is larger than {self.body_bytes} bytes")
             return message
 
         return counted

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from fastapi import Request
 
 from api.hub import Hub
+from pipelines import bake
 from pipelines.ground import Grounds
 from pipelines.search import Index
+from twin.forest import Forest
 from twin.policy import Policy
 from twin.settings import Settings
 from twin.store import Store
@@ -26,11 +28,21 @@ class Twin:
     hub: Hub
     index: Index
     grounds: Grounds
+    forest: Forest
     policy: Policy = field(default_factory=Policy.open)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     ready: threading.Event = field(default_factory=threading.Event)
     starting: str = "starting"
     """What it is waiting for, for `/readyz`."""
+
+    @property
+    def source(self) -> bake.Source:
+        """Where tiles come from."""
+        return bake.Source(
+            store=self.store,
+            forest=self.forest,
+            ground=lambda at, known: self.grounds.at(self.policy, at=at, known=known),
+        )
 
 
 def of(request: Request) -> Twin:

@@ -1,7 +1,192 @@
-"""Tile doors."""
+"""Tile doors: 3D Tiles, terrain, vector tiles, imagery and the drawn map.
+
+What stands directly under a layer is "now" and revalidated; what it links to carries its state in the
+path, is immutable, and may be kept for good.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import quote
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.ogc.params import single
+from api.respond import IMMUTABLE, REVALIDATE, unchanged
+from api.state import Twin, of
+from pipelines import bake, terrain_tiles
+from pipelines.ground import Ground
+from twin import stamps
+from twin.errors import InvalidParameter, TileNotFound
+from twin.moments import parse
 
 router = APIRouter(prefix="/tiles", tags=["tiles"])
+Here = Annotated[Twin, Depends(of)]
+GROUND = "ground"
+"""The composite of all terrain layers."""
+GLB = "model/gltf-binary"
+TERRAIN = "application/vnd.quantized-mesh;extensions=octvertexnormals"
+DEEPEST = 30
+NOW = "now"
+
+
+@router.get("/{layer}/tileset.json")
+def tileset(request: Request, layer: str, twin: Here) -> Response:
+    """The layer as 3D Tiles 1.1, now; `at` and `known` lead to the address of that moment."""
+    said = single(request.query_params, {"at", "known"})
+    if said:
+        return RedirectResponse(f"{moment_path(layer, said)}/tileset.json", 307)
+    return entrance(request, layer, twin, twin.now(), twin.now())
+
+
+@router.get("/{layer}/@{at}/tileset.json")
+def tileset_at(request: Request, layer: str, at: str, twin: Here) -> Response:
+    """The layer as 3D Tiles as it was at a moment."""
+    return entrance(request, layer, twin, parse(at, "at"), twin.now())
+
+
+@router.get("/{layer}/@{at}/known/{known}/tileset.json")
+def tileset_known(request: Request, layer: str, at: str, known: str, twin: Here) -> Response:
+    """The layer as 3D Tiles as it was at a moment, as known at another."""
+    return entrance(request, layer, twin, twin.now() if at == NOW else parse(at, "at"), parse(known, "known"))
+
+
+def moment_path(layer: str, said: dict[str, str]) -> str:
+    """The path of a layer at a moment."""
+    for name, value in said.items():
+        parse(value, name)
+    path = f"/tiles/{quote(layer)}/@{quote(said.get('at', NOW))}"
+    return f"{path}/known/{quote(said['known'])}" if "known" in said else path
+
+
+def entrance(request: Request, layer: str, twin: Twin, at: datetime, known: datetime) -> Response:
+    """A root tileset JSON, revalidated by its key."""
+    now = twin.now()
+    baked = bake.entrance(twin.source, layer, at=min(at, now), known=min(known, now), policy=twin.policy)
+    return revalidated(request, baked.key, lambda: baked.body, "application/json")
+
+
+@router.get("/{layer}/layer.json")
+def terrain(request: Request, layer: str, twin: Here) -> Response:
+    """The terrain's description, now; `ground` is all terrain layers as one."""
+    single(request.query_params, {"extensions"})
+    return described(request, layer, ground_of(twin, layer))
+
+
+@router.get("/{layer}/@{at}/layer.json")
+def terrain_at(request: Request, layer: str, at: str, twin: Here) -> Response:
+    """The terrain's description as it was at a moment."""
+    single(request.query_params, {"extensions"})
+    return described(request, layer, ground_of(twin, layer, parse(at, "at")))
+
+
+def ground_of(
+    twin: Twin, layer: str, at: datetime | None = None, known: datetime | None = None
+) -> tuple[Ground, str]:
+    """A terrain layer's ground and the key of its state."""
+    if layer != GROUND and twin.store.layer(layer, twin.policy).layer.kind != "terrain":
+        raise TileNotFound(f"layer {layer!r} is no terrain")
+    ground = twin.grounds.at(twin.policy, at=at, known=known, layer=None if layer == GROUND else layer)
+    return ground, stamps.key(terrain_tiles.RECIPE, ground.stamp(None, at, known))
+
+
+def described(request: Request, layer: str, found: tuple[Ground, str]) -> Response:
+    """A layer.json whose tiles carry the state in their path."""
+    ground, key = found
+    template = f"/tiles/{quote(layer)}/{key}/{{z}}/{{x}}/{{y}}.terrain"
+    return revalidated(
+        request, key, lambda: orjson.dumps(terrain_tiles.layer_json(ground, template)), "application/json"
+    )
+
+
+@router.get("/{layer}/{z}/{x}/{name}")
+def now(request: Request, layer: str, z: str, x: str, name: str, twin: Here) -> Response:
+    """A tile as it is now: `.terrain` (TMS), `.mvt`, `.png` (XYZ)."""
+    y, suffix = split(name)
+    if suffix == "terrain":
+        single(request.query_params, {"v"})
+        ground, key = ground_of(twin, layer)
+        address = terrain_address(z, x, y)
+        return revalidated(request, key, lambda: terrain_tiles.tile(ground, *address), TERRAIN)
+    raise TileNotFound(f"no tiles .{suffix[:20]}; there are .terrain, .mvt and .png")
+
+
+@router.get("/{layer}/{key}/{z}/{x}/{name}")
+def immutable(request: Request, layer: str, key: str, z: str, x: str, name: str, twin: Here) -> Response:
+    """A tile in a state: `.glb` and `.json` of 3D Tiles, `.terrain`."""
+    y, suffix = split(name)
+    makers: dict[str, tuple[str, Callable[[], bytes]]] = {
+        "glb": (GLB, lambda: bake.content(twin.source, layer, key, node(z, x, y), policy=twin.policy)),
+        "json": (
+            "application/json",
+            lambda: bake.branch(twin.source, layer, key, node(z, x, y), policy=twin.policy),
+        ),
+        "terrain": (TERRAIN, lambda: _terrain(twin, layer, key, terrain_address(z, x, y))),
+    }
+    if suffix not in makers:
+        raise TileNotFound(f"no tiles .{suffix[:20]}; there are {', '.join(makers)}")
+    media_type, make = makers[suffix]
+    tag = {"ETag": f'"{key}"', "Cache-Control": IMMUTABLE}
+    return unchanged(request, tag) or Response(make(), 200, tag, media_type)
+
+
+def _terrain(twin: Twin, layer: str, key: str, address: tuple[int, int, int]) -> bytes:
+    recipe, stamp = stamps.parse(key)
+    if recipe != terrain_tiles.RECIPE:
+        raise TileNotFound(f"{key[:80]} is of another edition; start from layer.json")
+    ground, own = ground_of(twin, layer, stamps.moment(stamp[0]), stamps.moment(stamp[1]))
+    if own != key:
+        raise TileNotFound(f"{key[:80]} is no state of {layer!r}; start from layer.json")
+    return terrain_tiles.tile(ground, *address)
+
+
+def revalidated(request: Request, key: str, make: Callable[[], bytes], media_type: str) -> Response:
+    """An answer that is asked for again each time, and 304 while its key is the same."""
+    headers = {"ETag": f'"{key}"', "Cache-Control": REVALIDATE}
+    return unchanged(request, headers) or Response(make(), 200, headers, media_type)
+
+
+def split(name: str) -> tuple[str, str]:
+    """A file name's stem and suffix."""
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or not stem:
+        raise TileNotFound(f"no tile {name[:50]!r}; it ends with .mvt, .png, .terrain, .glb or .json")
+    return stem, suffix
+
+
+def whole(text: str, name: str, below: int) -> int:
+    """A number of a tile's address.
+
+    Raises:
+        InvalidParameter: it is no plain whole number, or none of the matrix.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) < below):
+        raise InvalidParameter(f"{name}={text[:50]!r} must be a whole number from 0 to {below - 1}")
+    return int(text)
+
+
+def terrain_address(z: str, x: str, y: str) -> tuple[int, int, int]:
+    """Level, column and row (from the south) of Cesium's geographic tiling: 2 x 1 tiles at level 0."""
+    level = whole(z, "z", DEEPEST)
+    return level, whole(x, "x", 2 << level), whole(y, "y", 1 << level)
+
+
+def mercator_address(z: str, x: str, y: str) -> tuple[int, int, int]:
+    """Level, column and row (from the north) of WebMercatorQuad."""
+    level = whole(z, "z", DEEPEST)
+    return level, whole(x, "x", 1 << level), whole(y, "y", 1 << level)
+
+
+def node(z: str, x: str, y: str) -> str:
+    """A 3D Tiles node's name."""
+    return "/".join(str(v) for v in mercator_address(z, x, y))
+
+
+def tag(*parts: object) -> str:
+    """A short name of what decides some bytes."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()

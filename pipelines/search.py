@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS entry (
 CREATE INDEX IF NOT EXISTS entry_id ON entry (layer, id);
 CREATE INDEX IF NOT EXISTS entry_key ON entry (key);
 CREATE TABLE IF NOT EXISTS done (layer TEXT PRIMARY KEY, version INTEGER);
-CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (grams, content='', contentless_delete=1);
+CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (pairs, detail='none');
 """
 DETAILS = ("address", "road", "category", "type", "use", "owner")
 """Columns that tell features of one name apart; the first that is there is shown."""
@@ -111,7 +111,10 @@ class Index:
         if ids is None:
             numbers = db.execute("SELECT number FROM entry WHERE layer = ?", (layer,)).fetchall()
         else:
-            found = [db.execute("SELECT number FROM entry WHERE layer = ? AND id = ?", (layer, i)).fetchall() for i in ids]
+            found = [
+                db.execute("SELECT number FROM entry WHERE layer = ? AND id = ?", (layer, i)).fetchall()
+                for i in ids
+            ]
             numbers = [row for rows in found for row in rows]
         db.executemany("DELETE FROM grams WHERE rowid = ?", numbers)
         db.executemany("DELETE FROM entry WHERE number = ?", numbers)
@@ -125,7 +128,9 @@ class Index:
             rows = _exact(db, wanted) + (_grams(db, wanted) if len(wanted) > 1 else _single(db, wanted))
         allowed = set(layers)
         hits = {(r[0], r[1]): hit(r, wanted) for r in rows if r[0] in allowed}
-        return sorted(hits.values(), key=lambda h: (-h["score"], len(h["title"]), h["title"], h["id"]))[:limit]
+        return sorted(hits.values(), key=lambda h: (-h["score"], len(h["title"]), h["title"], h["id"]))[
+            :limit
+        ]
 
 
 def _kind(name: str) -> Kind:
@@ -159,7 +164,7 @@ def _insert(db: sqlite3.Connection, layer: str, label: str, table: pa.Table) -> 
     ]
     db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", entries)
     db.executemany(
-        "INSERT INTO grams (rowid, grams) VALUES (?, ?)",
+        "INSERT INTO grams (rowid, pairs) VALUES (?, ?)",
         [(e[0], grams(f"{e[3]} {e[2] if e[3] != e[2] else ''} {e[4]}")) for e in entries],
     )
 
@@ -209,4 +214,12 @@ def hit(row: tuple[Any, ...], wanted: str) -> dict[str, Any]:
         (wanted in fold(detail), 40),
     )
     score = next((points for fits, points in steps if fits), 10)
-    return {"layer": layer, "id": key, "title": title, "detail": detail, "lon": lon, "lat": lat, "score": score}
+    return {
+        "layer": layer,
+        "id": key,
+        "title": title,
+        "detail": detail,
+        "lon": lon,
+        "lat": lat,
+        "score": score,
+    }

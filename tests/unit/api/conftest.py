@@ -15,6 +15,7 @@ from api.state import Twin
 from pipelines.ground import Grounds
 from pipelines.search import Index
 from tests_support import HOUSES, SURVEY, houses
+from twin.forest import Forest
 from twin.memory_store import MemoryStore
 from twin.model import Delivery
 from twin.settings import Settings
@@ -31,6 +32,7 @@ def twin(tmp_path: Path) -> Twin:
         store=store,
         hub=Hub(),
         index=Index(settings.index),
+        forest=Forest(store),
         grounds=Grounds(store, settings.rasters),
     )
     made.ready.set()

@@ -64,7 +64,10 @@ def test_gauss_kruger_comes_northing_first_and_agrees_with_proj(client: TestClie
 
 
 def test_a_bbox_may_come_in_another_crs(client: TestClient) -> None:
-    params = {"bbox": "39.9,116.4001,39.901,116.4021", "bbox-crs": "http://www.opengis.net/def/crs/EPSG/0/4490"}
+    params = {
+        "bbox": "39.9,116.4001,39.901,116.4021",
+        "bbox-crs": "http://www.opengis.net/def/crs/EPSG/0/4490",
+    }
     assert client.get(ITEMS, params=params).json()["numberMatched"] == 3
 
 
@@ -87,7 +90,9 @@ def test_a_hostile_value_is_only_a_value(client: TestClient) -> None:
 
 def test_datetime_selects_what_was_valid_and_known_what_was_believed(client: TestClient, twin: Twin) -> None:
     believed = datetime.now(UTC)
-    twin.store.write(HOUSES, [houses(["changed"])], Delivery(source="survey", at=datetime(2025, 9, 1, tzinfo=UTC)))
+    twin.store.write(
+        HOUSES, [houses(["changed"])], Delivery(source="survey", at=datetime(2025, 9, 1, tzinfo=UTC))
+    )
     assert client.get(ITEMS).json()["numberMatched"] == 1
     assert client.get(ITEMS, params={"datetime": "2025-08-01"}).json()["numberMatched"] == 25
     assert client.get(ITEMS, params={"datetime": "2025-06-01"}).json()["numberMatched"] == 0
@@ -187,7 +192,7 @@ def test_a_media_type_that_nobody_makes_is_a_406(client: TestClient) -> None:
 
 
 def test_too_long_an_address_or_head_is_refused_before_anything_else(client: TestClient) -> None:
-    assert client.get(f"{ITEMS}?x={'a' * 70_000}").status_code == 414
+    assert client.get(f"{ITEMS}?x={'a' * 60_000}").status_code == 414
     assert client.get(ITEMS, headers={"X-Long": "a" * 40_000}).status_code == 431
     assert client.get(ITEMS, headers={f"X-{i}": "1" for i in range(1000)}).status_code == 431
 
@@ -202,6 +207,8 @@ def test_methods_that_are_not_offered_say_so(client: TestClient) -> None:
     assert refused.status_code == 405
     assert "GET" in refused.headers["allow"]
     assert client.head(ITEMS).status_code == 200
+    assert client.head(ITEMS).content == b""
+    assert client.options(ITEMS).status_code == 204
 
 
 def test_collections_tell_extent_and_crs(client: TestClient) -> None:
@@ -215,4 +222,6 @@ def test_collections_tell_extent_and_crs(client: TestClient) -> None:
 
 def test_geometry_is_what_was_written(client: TestClient) -> None:
     found = client.get(f"{ITEMS}/H000").json()
-    assert shapely.geometry.shape(found["geometry"]).equals(shapely.box(116.4, 39.9, 116.4002, 39.9002))
+    assert shapely.geometry.shape(found["geometry"]).equals_exact(
+        shapely.box(116.4, 39.9, 116.4002, 39.9002), 1e-12
+    )
