@@ -85,7 +85,7 @@ def _typed(batch: Batch, kind: Kind, plan: Mapping[str, str]) -> Batch:
     """Kind's columns typed; the others tidied under their own names."""
     table = batch.table
     wrong: list[tuple[str, NDArray[np.bool_], pa.Array]] = []
-    made: dict[str, pa.Array] = {}
+    made: dict[str, pa.Array | pa.ChunkedArray] = {}
     for column in kind.columns:
         if column.name not in plan or column.name in FIXED:
             continue
@@ -93,6 +93,9 @@ def _typed(batch: Batch, kind: Kind, plan: Mapping[str, str]) -> Batch:
         made[column.name], bad = _read(source, column.type)
         if bad.any():
             wrong.append((plan[column.name], bad, values.text(source)))
+    for target in plan.keys() - {c.name for c in kind.columns} - set(FIXED):
+        # The caller's own name for a column that the kind does not know.
+        made[target] = values.tidy(table[plan[target]])
     for name in table.column_names:
         if name not in made and not name.startswith(BODY) and name not in ("geom", "row"):
             table = put(table, name, values.tidy(table[name]))
