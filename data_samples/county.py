@@ -15,6 +15,7 @@ from data_samples import (
     governance,
     landmarks,
     manifest,
+    ortho,
     pipes,
     places,
     sensors,
@@ -58,11 +59,16 @@ def write(folder: Path, *, seed: int = 7, until: datetime | None = None, progres
     tell("buildings")
     houses = buildings.build(block, graph, seed)
     entries += buildings.write(houses, folder)
+    marks = landmarks.houses(block, np.random.default_rng([seed, 5]))
+    entries.append(landmarks.write(marks, ground, folder))
+    tell("aerial picture")
+    outlines = np.array([landmarks.footprint(mark) for mark in marks], dtype=object)
+    picture = ortho.paint(block, graph, green, houses, outlines, ground, np.random.default_rng([seed, 4]))
+    entries.append(ortho.write(picture, folder))
     tell("pipes")
     networks = pipes.lay(graph, ground, seed)
     entries += pipes.write(networks, folder)
-    tell("landmarks")
-    entries.append(landmarks.write(block, ground, folder, np.random.default_rng([seed, 5])))
+    tell("water model")
     entries.append(water_model.write(graph, ground, folder))
     tell("sensors and cameras")
     entries += sensors.write(sensors.site(graph, ground, networks), end, folder, seed)

@@ -192,10 +192,10 @@ def _add(model: Model, house: House, number: int, ground: Ground) -> None:
     }  # fmt: skip
 
 
-def write(blocks: Blocks, ground: Ground, folder: Path, rng: np.random.Generator) -> Entry:
+def write(found: list[House], ground: Ground, folder: Path) -> Entry:
     """Write the landmarks; returns the manifest's line."""
     model = Model()
-    for number, house in enumerate(houses(blocks, rng), start=1):
+    for number, house in enumerate(found, start=1):
         _add(model, house, number, ground)
     corners = np.array(model.vertices) * SCALE + [place.EAST, place.NORTH, 0]
     city = {
