@@ -107,8 +107,9 @@ def height_source(table: pa.Table) -> pa.Array:
 
 
 def storeys(table: pa.Table) -> NDArray[np.float64]:
-    """(n,) float64: storeys above ground; 0 where unknown."""
-    return _numbers(table, "storeys")
+    """(n,) float64: storeys above ground; 0 where unknown or more than any building has (9999)."""
+    levels = _numbers(table, "storeys")
+    return np.where((levels > 0) & (levels * STOREY <= HIGHEST), levels, 0.0)
 
 
 def height_drawn(table: pa.Table) -> NDArray[np.float64]:

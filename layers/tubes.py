@@ -241,7 +241,9 @@ def swept(pieces: Segments, profile: Profile, colors: NDArray[np.uint8]) -> Shel
     right, top = upright(pieces.along, pieces.up)
     offset = _spread(profile.points[None] * pieces.half[:, None, :], right, top)
     normal = _spread(np.broadcast_to(profile.normals, (count, width, 2)), right, top)
-    limit = SHARPEST * pieces.half.max(axis=1, initial=0.0)[:, None]
+    # the two ends of a short piece must not pass each other
+    length = np.linalg.norm(pieces.end - pieces.start, axis=1)
+    limit = np.minimum(SHARPEST * pieces.half.max(axis=1, initial=0.0), length / 2)[:, None]
     rings = [
         at[:, None] + offset + mitre(offset, pieces.along, plane, limit)[..., None] * pieces.along[:, None]
         for at, plane in ((pieces.start, pieces.start_plane), (pieces.end, pieces.end_plane))

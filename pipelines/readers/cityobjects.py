@@ -12,7 +12,7 @@ import pyproj
 import shapely
 
 from pipelines.readers import attributes
-from pipelines.readers.surfaces import crowded_edges, footprint, merged, rounding
+from pipelines.readers.surfaces import crowded_edges, footprint, merged, metres_per_unit, rounding
 from twin.body import Body
 from twin.errors import InvalidGeometry
 from twin.model import Rejected
@@ -23,7 +23,7 @@ HEIGHTS: Final = ("measuredHeight", "height")
 """Attributes that say a building's height in metres, the first that holds a possible one wins."""
 HIGHEST: Final = 1500.0
 BUILDING: Final = "Building"
-OWN: Final = ("height", "height_source", "parts", "lod")
+OWN: Final = ("height", "height_source", "parts", "lod", "use")
 """Columns that are worked out for a building; an attribute of that name gets a `_` behind it."""
 
 
@@ -107,7 +107,7 @@ def row(item: CityObject, shape: Shape, findings: Findings) -> dict[str, Any]:
         InvalidGeometry: the object has no surface, line or point, or a building no footprint.
     """
     levels = by_level(item.bodies)
-    geometry = outline(item, levels, rounding(shape.crs))
+    geometry = outline(item, levels, shape.crs)
     if geometry is None:
         raise InvalidGeometry(
             f"{item.type} has no geometry" if not levels else f"{item.type} has no footprint"
@@ -123,6 +123,7 @@ def row(item: CityObject, shape: Shape, findings: Findings) -> dict[str, Any]:
     }
     if shape.building:
         values |= height(item, solid) | {
+            "use": use(item),
             "parts": item.parts,
             "lod": levels[max(levels)][0] if levels else None,
         }
@@ -143,14 +144,17 @@ def level_of(lod: str) -> int:
     return int(lod[0]) if lod[:1].isdigit() else 0
 
 
-def outline(item: CityObject, levels: Mapping[int, tuple[str, Body]], grid: float) -> shapely.Geometry | None:
+def outline(
+    item: CityObject, levels: Mapping[int, tuple[str, Body]], crs: pyproj.CRS
+) -> shapely.Geometry | None:
     """The footprint: LoD 0 where there is one, else the best body seen from above; else points or lines.
 
     What only has walls (a fence, a sign) is the line that they stand on; a building needs an area.
     """
     lowest = min(float(body.vertices[:, 2].min()) for _, body in levels.values()) if levels else 0.0
     for level in sorted(levels, key=lambda n: (n != 0, -n)):
-        area = footprint(levels[level][1], grid)
+        body = levels[level][1]
+        area = footprint(body, rounding(crs), metres_per_unit(crs, body))
         if area is not None:
             return shapely.force_3d(shapely.force_2d(area), z=lowest)
     if levels and item.type != BUILDING:
@@ -177,6 +181,13 @@ def height(item: CityObject, solid: Mapping[int, Body]) -> dict[str, Any]:
     return {"height": round(float(np.ptp(z)), 3) or None, "height_source": "geometry"}
 
 
+def use(item: CityObject) -> str | None:
+    """What the building is for: its function, else its usage (codes as the file has them)."""
+    said = item.attributes.get("function") or item.attributes.get("usage")
+    first = said[0] if isinstance(said, list) and said else said
+    return str(first) if first else None
+
+
 def table(rows: Sequence[Mapping[str, Any]], shape: Shape) -> pa.Table:
     """Rows as columns."""
     fixed: dict[str, pa.DataType] = {"id": pa.string(), "row": pa.int64(), "geom": pa.binary()}
@@ -185,6 +196,7 @@ def table(rows: Sequence[Mapping[str, Any]], shape: Shape) -> pa.Table:
         fixed |= {
             "height": pa.float64(),
             "height_source": pa.string(),
+            "use": pa.string(),
             "parts": pa.int64(),
             "lod": pa.string(),
         }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from layers.bodies import newell
 from layers.triangles import ring_starts
 from twin.body import Body, Surface
+from twin.space import metres_per_degree
 
 STEEP = 0.02
 """A face whose unit normal's z is smaller than this is a wall: it has no footprint."""
@@ -89,7 +90,7 @@ def merged(bodies: Sequence[Body]) -> Body:
     )
 
 
-def footprint(body: Body, grid: float) -> shapely.Geometry | None:
+def footprint(body: Body, grid: float, metres: tuple[float, float] = (1.0, 1.0)) -> shapely.Geometry | None:
     """The valid Polygon or MultiPolygon that a body covers, its z the lowest; None when all faces stand.
 
     Ground surfaces where there are some, else everything that is not a wall, seen from above.
@@ -97,9 +98,12 @@ def footprint(body: Body, grid: float) -> shapely.Geometry | None:
     Args:
         body: in the source's CRS.
         grid: size to which corners are rounded before the faces are put together, CRS units.
+        metres: in a unit of x and of y, so that slopes are seen as they are.
     """
     normals = newell(
-        body.vertices[body.corners], body.ring_ends.astype(np.int64), body.face_ends.astype(np.int64)
+        (body.vertices * (*metres, 1.0))[body.corners],
+        body.ring_ends.astype(np.int64),
+        body.face_ends.astype(np.int64),
     )
     lying = np.abs(normals[:, 2]) > STEEP
     ground = lying & (body.surfaces == Surface.GROUND)
@@ -142,6 +146,14 @@ def rounding(crs: pyproj.CRS | None) -> float:
     if crs is None or crs.is_geographic:
         return 1e-8
     return 0.001 / crs.axis_info[0].unit_conversion_factor
+
+
+def metres_per_unit(crs: pyproj.CRS, body: Body) -> tuple[float, float]:
+    """Metres in a unit of x and of y where the body is."""
+    if crs.is_geographic:
+        return metres_per_degree(float(np.clip(body.vertices[:, 1].mean(), -89.0, 89.0)))
+    factor = float(crs.axis_info[0].unit_conversion_factor)
+    return factor, factor
 
 
 def crowded_edges(body: Body) -> int:
