@@ -14,6 +14,7 @@ from api.state import Twin
 from pipelines.ground import Grounds
 from pipelines.ingest import Intake
 from pipelines.search import Index
+from pipelines.tile_cache import TileCache
 from twin.errors import StorageFull
 from twin.forest import Forest
 from twin.model import Layer, Titles
@@ -70,6 +71,7 @@ def served(settings: Settings) -> Iterator[Twin]:
                 store=store,
                 hub=Hub(),
                 index=index,
+                cache=TileCache(settings.cache, limit=settings.cache_mb << 20),
                 forest=Forest(store),
                 grounds=Grounds(store, settings.rasters),
             )

@@ -13,6 +13,7 @@ from api.hub import Hub
 from pipelines import bake
 from pipelines.ground import Grounds
 from pipelines.search import Index
+from pipelines.tile_cache import TileCache
 from twin.forest import Forest
 from twin.policy import Policy
 from twin.settings import Settings
@@ -29,6 +30,7 @@ class Twin:
     index: Index
     grounds: Grounds
     forest: Forest
+    cache: TileCache
     policy: Policy = field(default_factory=Policy.open)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     ready: threading.Event = field(default_factory=threading.Event)

@@ -6,7 +6,7 @@ path, is immutable, and may be kept for good.
 
 from __future__ import annotations
 
-import hashlib
+import gzip
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
@@ -19,8 +19,9 @@ from starlette.responses import RedirectResponse, Response
 from api.ogc.params import single
 from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
-from pipelines import bake, terrain_tiles
+from pipelines import bake, terrain_tiles, vector_tiles
 from pipelines.ground import Ground
+from pipelines.tile_cache import LEVEL
 from twin import stamps
 from twin.errors import InvalidParameter, TileNotFound
 from twin.moments import parse
@@ -29,9 +30,13 @@ router = APIRouter(prefix="/tiles", tags=["tiles"])
 Here = Annotated[Twin, Depends(of)]
 GROUND = "ground"
 """The composite of all terrain layers."""
+JSON = "application/json"
+MVT = "application/vnd.mapbox-vector-tile"
 GLB = "model/gltf-binary"
 TERRAIN = "application/vnd.quantized-mesh;extensions=octvertexnormals"
 DEEPEST = 30
+NOTHING = gzip.compress(b"", LEVEL, mtime=0)
+"""How the cache keeps a tile that has no bytes."""
 NOW = "now"
 
 
@@ -68,7 +73,7 @@ def entrance(request: Request, layer: str, twin: Twin, at: datetime, known: date
     """A root tileset JSON, revalidated by its key."""
     now = twin.now()
     baked = bake.entrance(twin.source, layer, at=min(at, now), known=min(known, now), policy=twin.policy)
-    return revalidated(request, baked.key, lambda: baked.body, "application/json")
+    return revalidated(request, baked.key, lambda: baked.body, JSON)
 
 
 @router.get("/{layer}/layer.json")
@@ -100,20 +105,39 @@ def described(request: Request, layer: str, found: tuple[Ground, str]) -> Respon
     ground, key = found
     template = f"/tiles/{quote(layer)}/{key}/{{z}}/{{x}}/{{y}}.terrain"
     return revalidated(
-        request, key, lambda: orjson.dumps(terrain_tiles.layer_json(ground, template)), "application/json"
+        request, key, lambda: orjson.dumps(terrain_tiles.layer_json(ground, template)), JSON
     )
 
 
 @router.get("/{layer}/{z}/{x}/{name}")
 def now(request: Request, layer: str, z: str, x: str, name: str, twin: Here) -> Response:
-    """A tile as it is now: `.terrain` (TMS), `.mvt`, `.png` (XYZ)."""
+    """A tile as it is now: `.terrain` (TMS), `.mvt` and `.png` (XYZ); `at` and `known` ask for another moment."""
     y, suffix = split(name)
     if suffix == "terrain":
         single(request.query_params, {"v"})
         ground, key = ground_of(twin, layer)
         address = terrain_address(z, x, y)
-        return revalidated(request, key, lambda: terrain_tiles.tile(ground, *address), TERRAIN)
+        return kept(request, twin, key, lambda: terrain_tiles.tile(ground, *address), TERRAIN)
+    if suffix == "mvt":
+        return vector(request, layer, mercator_address(z, x, y), twin)
     raise TileNotFound(f"no tiles .{suffix[:20]}; there are .terrain, .mvt and .png")
+
+
+def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Twin) -> Response:
+    """A vector tile; 204 where nothing is."""
+    when = moments(single(request.query_params, {"at", "known"}), twin)
+    key = vector_tiles.etag(twin.source, layer, address, **when, policy=twin.policy)
+
+    def make() -> bytes:
+        return vector_tiles.tile(twin.source, layer, address, **when, policy=twin.policy).body
+
+    return kept(request, twin, key, make, MVT)
+
+
+def moments(said: dict[str, str], twin: Twin) -> dict[str, datetime]:
+    """`at` and `known` of a query string; now where they are left out, and never later than now."""
+    present = twin.now()
+    return {name: min(parse(said[name], name), present) if name in said else present for name in ("at", "known")}
 
 
 @router.get("/{layer}/{key}/{z}/{x}/{name}")
@@ -122,17 +146,13 @@ def immutable(request: Request, layer: str, key: str, z: str, x: str, name: str,
     y, suffix = split(name)
     makers: dict[str, tuple[str, Callable[[], bytes]]] = {
         "glb": (GLB, lambda: bake.content(twin.source, layer, key, node(z, x, y), policy=twin.policy)),
-        "json": (
-            "application/json",
-            lambda: bake.branch(twin.source, layer, key, node(z, x, y), policy=twin.policy),
-        ),
+        "json": (JSON, lambda: bake.branch(twin.source, layer, key, node(z, x, y), policy=twin.policy)),
         "terrain": (TERRAIN, lambda: _terrain(twin, layer, key, terrain_address(z, x, y))),
     }
     if suffix not in makers:
         raise TileNotFound(f"no tiles .{suffix[:20]}; there are {', '.join(makers)}")
     media_type, make = makers[suffix]
-    tag = {"ETag": f'"{key}"', "Cache-Control": IMMUTABLE}
-    return unchanged(request, tag) or Response(make(), 200, tag, media_type)
+    return kept(request, twin, key, make, media_type, IMMUTABLE)
 
 
 def _terrain(twin: Twin, layer: str, key: str, address: tuple[int, int, int]) -> bytes:
@@ -149,6 +169,27 @@ def revalidated(request: Request, key: str, make: Callable[[], bytes], media_typ
     """An answer that is asked for again each time, and 304 while its key is the same."""
     headers = {"ETag": f'"{key}"', "Cache-Control": REVALIDATE}
     return unchanged(request, headers) or Response(make(), 200, headers, media_type)
+
+
+def kept(
+    request: Request,
+    twin: Twin,
+    key: str,
+    make: Callable[[], bytes],
+    media_type: str,
+    control: str = REVALIDATE,
+) -> Response:
+    """Bytes of a state, out of the cache or into it; 304 where the client has them, 204 where there are none."""
+    headers = {"ETag": f'"{key}"', "Cache-Control": control, "Vary": "Accept-Encoding"}
+    if (same := unchanged(request, headers)) is not None:
+        return same
+    address = f"{request.url.path} {key}"
+    packed = twin.cache.get(address, make)
+    if packed == NOTHING:
+        return Response(None, 204, headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, 200, {**headers, "Content-Encoding": "gzip"}, media_type)
+    return Response(gzip.decompress(packed), 200, headers, media_type)
 
 
 def split(name: str) -> tuple[str, str]:
@@ -186,7 +227,3 @@ def node(z: str, x: str, y: str) -> str:
     """A 3D Tiles node's name."""
     return "/".join(str(v) for v in mercator_address(z, x, y))
 
-
-def tag(*parts: object) -> str:
-    """A short name of what decides some bytes."""
-    return hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()

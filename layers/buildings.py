@@ -203,6 +203,7 @@ KIND = Kind(
     draw="3dtiles",
     columns=COLUMNS,
     synonyms=SYNONYMS,
+    signs=("height", "storeys"),
     conform=conform,
     mesh=mesh,
     mesh_columns=(

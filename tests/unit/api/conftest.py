@@ -14,6 +14,7 @@ from api.hub import Hub
 from api.state import Twin
 from pipelines.ground import Grounds
 from pipelines.search import Index
+from pipelines.tile_cache import TileCache
 from tests_support import HOUSES, SURVEY, houses
 from twin.forest import Forest
 from twin.memory_store import MemoryStore
@@ -32,6 +33,7 @@ def twin(tmp_path: Path) -> Twin:
         store=store,
         hub=Hub(),
         index=Index(settings.index),
+        cache=TileCache(tmp_path / "cache"),
         forest=Forest(store),
         grounds=Grounds(store, settings.rasters),
     )
