@@ -12,7 +12,7 @@ import {
 import { PbfReader } from "pbf";
 import type { ChangeEvent, LayerSummary, LegendItem } from "../api/types";
 import { momentQuery } from "../scene/moment";
-import { replacePicture } from "../scene/picture";
+import { firstLevel, replacePicture } from "../scene/picture";
 import type { Drawing, Drawn, Stage } from "../scene/stage";
 import { classKey, type LayerView } from "../state/app";
 
@@ -114,7 +114,7 @@ class Flat implements Drawn {
     const provider = {
       tileWidth: size,
       tileHeight: size,
-      minimumLevel: 0,
+      minimumLevel: firstLevel(east - west),
       maximumLevel: deepest,
       tilingScheme: new WebMercatorTilingScheme(),
       rectangle: Rectangle.fromDegrees(west, south, east, north),

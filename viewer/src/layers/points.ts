@@ -10,6 +10,7 @@ import {
   LabelCollection,
   LabelStyle,
   NearFarScalar,
+  SceneTransforms,
   VerticalOrigin,
 } from "cesium";
 import { server } from "../api/client";
@@ -28,6 +29,8 @@ import type { Tag } from "../scene/picking";
 import type { Drawing, Drawn, Stage } from "../scene/stage";
 import { classKey, type LayerView } from "../state/app";
 import { type Cluster, cellFor, cluster } from "./cluster";
+
+import { createRoom, textWidth } from "./room";
 import { badge, heap, ring, signOf, spot } from "./symbols";
 
 export const DRAWING: Drawing = { mode: "points", draw: (stage, summary) => new Points(stage, summary) };
@@ -324,20 +327,29 @@ class Points implements Drawn {
     });
   }
 
-  /** Names and values, as many as have room: one to a cell, what is lit first. */
+  /** Names and values, as many as have room on the screen, what is lit first. */
   #label(points: Point[], scale: number): void {
     const lit = new Set(this.stage.lit(this.summary.id));
-    const taken = new Set<string>();
+    const { clientWidth, clientHeight } = this.stage.widget.canvas;
+    const room = createRoom(clientWidth, clientHeight);
+    let count = 0;
     const inOrder = [...points].sort((a, b) => Number(lit.has(b.id)) - Number(lit.has(a.id)));
     for (const point of inOrder) {
-      if (taken.size >= mostLabels) return;
       const text = this.#text(point, scale, lit.has(point.id));
       if (!text) continue;
-      const cell = `${Math.floor((point.lon * 87_000) / (110 * scale))} ${Math.floor((point.lat * 111_000) / (34 * scale))}`;
-      if (taken.has(cell) && !lit.has(point.id)) continue;
-      taken.add(cell);
+      const pixel = this.#pixel(point);
+      if (!pixel || !(room.take(pixel.x + 14, pixel.y - 16, textWidth(text), 34) || lit.has(point.id)))
+        continue;
       this.#name(point, text);
+      count += 1;
+      if (count >= mostLabels) return;
     }
+  }
+
+  #pixel({ lon, lat }: Point): Cartesian2 | undefined {
+    const { widget } = this.stage;
+    const position = Cartesian3.fromDegrees(lon, lat, groundHeight(widget, lon, lat));
+    return SceneTransforms.worldToWindowCoordinates(widget.scene, position);
   }
 
   #text(point: Point, scale: number, lit: boolean): string {

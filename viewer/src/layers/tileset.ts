@@ -14,7 +14,7 @@ import type { Drawing, Drawn, Stage } from "../scene/stage";
 import { tileStyle } from "../scene/style";
 import { flip, whenLoaded } from "../scene/swap";
 import type { LayerView } from "../state/app";
-import { tubeShader } from "./tube";
+import { tubeShader, widen } from "./tube";
 
 /** The material that the server gives to buildings, as it is seen. */
 const clay = "#E9E1DA";
@@ -151,6 +151,7 @@ class Tiles implements Drawn {
     const { draw, id, kind } = this.summary;
     const palette = this.stage.palette();
     const building = kind !== "networks";
+    if (tileset.customShader) widen(tileset.customShader, app.underground || app.mode === "2d");
     const faded = building && app.underground ? ghost : 1;
     tileset.style = new Cesium3DTileStyle(
       tileStyle({

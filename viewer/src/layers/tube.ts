@@ -23,11 +23,16 @@ void fragmentMain(FragmentInput fsInput, inout czm_modelMaterial material) {
 }
 `;
 
+/** Seen through opaque ground a wide pipe would only poke out of it: then it keeps its true size. */
+export function widen(shader: CustomShader, on: boolean): void {
+  shader.setUniform("u_least", on ? least * window.devicePixelRatio : 0);
+}
+
 export function tubeShader(): CustomShader {
   return new CustomShader({
     lightingModel: LightingModel.UNLIT,
     uniforms: {
-      u_least: { type: UniformType.FLOAT, value: least * window.devicePixelRatio },
+      u_least: { type: UniformType.FLOAT, value: 0 },
       // Most pipes are thicker than this radius (metres); thinner ones come out a hair wider.
       u_thin: { type: UniformType.FLOAT, value: 0.1 },
     },

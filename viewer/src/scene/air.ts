@@ -1,68 +1,65 @@
-/** Sky and distance: the ground fades into the haze, the haze into the sky, without a seam at the horizon. */
-import { Color, PostProcessStage, type Scene } from "cesium";
+/**
+ * Sky and distance: the ground fades into the haze, and the haze is the colour of the sky at the horizon.
+ *
+ * Cesium's fog takes its colour from a computed atmosphere, which draws a dark band along the horizon. Here the ground's own
+ * material fades with distance and the sky is the page's, seen through the empty part of the picture; neither costs a pass.
+ */
+import { type CesiumWidget, Color, Material, type PerspectiveFrustum } from "cesium";
 import type { Palette } from "./palette";
 
-// Sky pixels have no depth: for them the height of the view ray above the horizon decides.
-const shader = /* glsl */ `
-uniform sampler2D colorTexture;
-uniform sampler2D depthTexture;
-uniform vec3 haze;
-uniform vec3 sky;
-uniform float reach;
-in vec2 v_textureCoordinates;
-
-void main() {
-  vec4 color = texture(colorTexture, v_textureCoordinates);
-  float depth = czm_readDepth(depthTexture, v_textureCoordinates);
-  vec4 eye = czm_windowToEyeCoordinates(gl_FragCoord.xy, min(depth, 0.9999999));
-  vec3 ray = normalize(eye.xyz / eye.w);
-  if (depth >= 1.0) {
-    vec3 up = normalize(czm_viewerPositionWC);
-    float above = dot((czm_inverseView * vec4(ray, 0.0)).xyz, up);
-    float dip = -sqrt(max(0.0, 2.0 * max(czm_eyeHeight, 0.0) / 6371000.0));
-    out_FragColor = vec4(mix(haze, sky, smoothstep(dip, dip + 0.35, above)), 1.0);
-    return;
-  }
-  float far = length(eye.xyz / eye.w);
-  float amount = 1.0 - exp(-pow(far / reach, 2.0));
-  out_FragColor = vec4(mix(color.rgb, haze, amount), color.a);
+const source = /* glsl */ `
+czm_material czm_getMaterial(czm_materialInput materialInput) {
+  czm_material material = czm_getDefaultMaterial(materialInput);
+  float far = length(materialInput.positionToEyeEC) / reach;
+  material.diffuse = haze.rgb;
+  material.alpha = 1.0 - exp(-far * far);
+  return material;
 }
 `;
+
+/** Metres at which about two thirds of the ground have faded, seen from near the ground. */
+const nearReach = 26_000;
 
 export interface Air {
   palette(palette: Palette): void;
   show(on: boolean): void;
+  close(): void;
 }
 
-const vector = (css: string) => {
-  const color = Color.fromCssColorString(css);
-  return { x: color.red, y: color.green, z: color.blue };
-};
-
-export function createAir(scene: Scene): Air {
+export function createAir({ scene, container }: CesiumWidget): Air {
+  const { camera, globe } = scene;
   if (scene.skyAtmosphere) scene.skyAtmosphere.show = false;
-  scene.fog.enabled = true;
+  // Fog that is not drawn still spares the tiles that nobody would see.
   scene.fog.renderable = false;
-  const uniforms = { haze: vector("#ffffff"), sky: vector("#ffffff"), reach: 30000 };
-  const stage = scene.postProcessStages.add(
-    new PostProcessStage({
-      name: "air",
-      fragmentShader: shader,
-      uniforms: {
-        haze: () => uniforms.haze,
-        sky: () => uniforms.sky,
-        // From high above one sees far: the haze must not swallow what one looks at.
-        reach: () => Math.max(28000, scene.camera.positionCartographic.height * 12),
-      },
-    }),
-  );
+  scene.backgroundColor = Color.TRANSPARENT;
+  const haze = new Material({ fabric: { uniforms: { haze: Color.WHITE, reach: nearReach }, source } });
+  const sky = container as HTMLElement;
+  let drawn = "";
+  const stop = scene.preRender.addEventListener(() => {
+    // From high above one sees far: the haze must not swallow what one looks at.
+    haze.uniforms.reach = Math.max(nearReach, camera.positionCartographic.height * 10);
+    const line = `${horizon(camera.pitch, camera.frustum as PerspectiveFrustum, camera.positionCartographic.height)}%`;
+    if (line === drawn) return;
+    drawn = line;
+    sky.style.setProperty("--horizon", line);
+  });
   return {
     palette(palette) {
-      uniforms.haze = vector(palette.haze);
-      uniforms.sky = vector(palette.sky);
+      haze.uniforms.haze = Color.fromCssColorString(palette.haze);
+      sky.style.setProperty("--sky", palette.sky);
+      sky.style.setProperty("--haze", palette.haze);
     },
     show(on) {
-      stage.enabled = on;
+      globe.material = on ? haze : undefined;
     },
+    close: stop,
   };
+}
+
+/** How far down the picture the horizon lies; percent. */
+function horizon(pitch: number, frustum: PerspectiveFrustum, height: number): number {
+  const dip = Math.sqrt((2 * Math.max(height, 0)) / 6_371_000);
+  const half = Math.tan((frustum.fovy ?? 1) / 2);
+  const angle = Math.max(-1.4, Math.min(1.4, -pitch - dip));
+  return Math.round(50 - (50 * Math.tan(angle)) / half);
 }

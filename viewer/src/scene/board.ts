@@ -5,7 +5,9 @@ import type { ChangeEvent, LayerSummary } from "../api/types";
 import type { AppState } from "../state/app";
 import type { Drawing, Drawn, Stage } from "./stage";
 
-const files = import.meta.glob<{ DRAWING?: Drawing }>("../layers/*.ts", { eager: true });
+const files = import.meta.glob<{ DRAWING?: Drawing }>(["../layers/*.ts", "!../layers/*.test.ts"], {
+  eager: true,
+});
 const drawings = Object.values(files).flatMap(({ DRAWING }) => (DRAWING ? [DRAWING] : []));
 
 function drawingOf({ kind, draw }: LayerSummary): Drawing | undefined {

@@ -19,8 +19,6 @@ import type { Target } from "./contract";
 
 const { toDegrees, toRadians } = CesiumMath;
 
-export const pace = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.9);
-
 export function readCamera({ camera }: CesiumWidget): Camera {
   const { longitude, latitude, height } = camera.positionCartographic;
   return {
@@ -92,7 +90,9 @@ export interface Eye {
 const homePitch = -38;
 const nowhere: Camera = { lon: 105, lat: 34, height: 9e6, heading: 0, pitch: -90 };
 
-export function createEye(widget: CesiumWidget, app: AppState): Eye {
+export function createEye(widget: CesiumWidget, app: AppState, modest: boolean): Eye {
+  const still = modest || matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const duration = still ? 0 : 0.9;
   const views: Camera[] = [];
   const remember = () => {
     const here = readCamera(widget);
@@ -108,7 +108,7 @@ export function createEye(widget: CesiumWidget, app: AppState): Eye {
           toRadians(flat() ? -89.99 : pitch),
           range,
         ),
-        duration: pace(),
+        duration,
         maximumHeight: undefined,
         easingFunction: EasingFunction.CUBIC_IN_OUT,
         complete: resolve,
@@ -121,7 +121,7 @@ export function createEye(widget: CesiumWidget, app: AppState): Eye {
       widget.camera.flyTo({
         destination: Cartesian3.fromDegrees(camera.lon, camera.lat, camera.height),
         orientation: { heading: toRadians(camera.heading), pitch: toRadians(camera.pitch), roll: 0 },
-        duration: pace(),
+        duration,
         easingFunction: EasingFunction.CUBIC_IN_OUT,
         complete: resolve,
         cancel: resolve,

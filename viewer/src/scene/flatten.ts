@@ -42,6 +42,16 @@ export function setMode(widget: CesiumWidget, mode: Mode): void {
   scene.requestRender();
 }
 
+/** Keep the width of the view from above what the height of the eye says: Cesium forgets it when the eye is set. */
+export function keepWidth(widget: CesiumWidget): () => void {
+  return widget.scene.preUpdate.addEventListener(() => {
+    const { frustum, positionWC } = widget.camera;
+    if (!(frustum instanceof OrthographicFrustum)) return;
+    const middle = centre(widget);
+    if (middle) frustum.width = Cartesian3.distance(middle, positionWC);
+  });
+}
+
 function lookDown({ camera }: CesiumWidget, middle: Cartesian3 | null, range: number): void {
   const { longitude, latitude, height } = Cartographic.fromCartesian(middle ?? camera.positionWC);
   camera.setView({

@@ -15,7 +15,7 @@ import {
 import type { BBox } from "../api/types";
 import { atMoment, type Moment, momentQuery } from "./moment";
 import type { Palette } from "./palette";
-import { replacePicture } from "./picture";
+import { firstLevel, replacePicture } from "./picture";
 
 export interface Ground {
   /** Draw the map anew when any of this has changed. */
@@ -43,7 +43,9 @@ export async function createGround(scene: Scene): Promise<Ground> {
   globe.enableLighting = false;
   globe.showGroundAtmosphere = false;
   globe.depthTestAgainstTerrain = true;
-  globe.preloadSiblings = false;
+  // The county is small and the earth is large: no detour over the levels between.
+  globe.preloadAncestors = false;
+  globe.loadingDescendantLimit = 200;
   const relief = imageryLayers.addImageryProvider(
     await TileMapServiceImageryProvider.fromUrl(buildModuleUrl("Assets/Textures/NaturalEarthII")),
   );
@@ -73,7 +75,6 @@ export async function createGround(scene: Scene): Promise<Ground> {
     },
     palette(palette, dark) {
       tint(globe, relief, palette, dark);
-      scene.backgroundColor = Color.fromCssColorString(palette.sky);
       scene.requestRender();
     },
     showMap(show) {
@@ -99,6 +100,7 @@ function mapLayer(url: string, [west, south, east, north]: BBox): ImageryLayer {
     rectangle: Rectangle.fromDegrees(west - margin, south - margin, east + margin, north + margin),
     tileWidth: 512,
     tileHeight: 512,
+    minimumLevel: firstLevel(east - west),
     maximumLevel: 19,
   });
   return new ImageryLayer(provider);

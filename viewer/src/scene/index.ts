@@ -16,7 +16,7 @@ import {
   readCamera,
 } from "./camera";
 import type { CreateScene, SceneHandle } from "./contract";
-import { setMode } from "./flatten";
+import { keepWidth, setMode } from "./flatten";
 import { createGround, type Ground } from "./globe";
 import { shadows, sun } from "./light";
 import { createMarks } from "./mark";
@@ -35,12 +35,13 @@ export const createScene: CreateScene = async (container, app) => {
     app.sceneError = String(error);
   });
   const ground = await createGround(widget.scene);
-  const eye = createEye(widget, app);
+  const eye = createEye(widget, app, modest);
   const sketch = createSketch(stage);
   place(widget, app, modest);
   const stops = [
     ...followState(stage, ground),
     createMarks(stage),
+    keepWidth(widget),
     writeCamera(stage),
     listenToHand(stage, eye, sketch),
     listenToKeys(widget, eye, sketch),
@@ -93,7 +94,7 @@ function place(widget: CesiumWidget, app: AppState, modest: boolean): void {
 
 /** What the state says about the ground, the mode and the palette, done as it is said. */
 function followState({ widget, app, palette }: Stage, ground: Ground): (() => void)[] {
-  const air = createAir(widget.scene);
+  const air = createAir(widget);
   let version = 0;
   const map = () =>
     ground.map({
@@ -116,10 +117,11 @@ function followState({ widget, app, palette }: Stage, ground: Ground): (() => vo
   };
   const mode = () => {
     setMode(widget, app.mode);
-    setUnderground(widget.scene, app.underground, app.mode === "2d");
-    air.show(app.mode === "3d" && !app.underground);
+    setUnderground(widget.scene, app.underground, app.mode === "2d", palette().underground);
+    air.show(app.mode === "3d");
   };
   return [
+    air.close,
     watch(() => [app.at, app.known, app.lang, app.dark, app.mode, app.site], map, { immediate: true }),
     watch(
       () => [app.at, app.known, app.site],
@@ -127,7 +129,7 @@ function followState({ widget, app, palette }: Stage, ground: Ground): (() => vo
       { immediate: true },
     ),
     watch(() => app.dark, colours, { immediate: true }),
-    watch(() => [app.mode, app.underground], mode, { immediate: true }),
+    watch(() => [app.mode, app.underground, app.dark], mode, { immediate: true }),
     onLive("change", () => {
       if (app.at) return;
       version += 1;
@@ -270,17 +272,27 @@ function handle({ widget, app, draw }: Stage, eye: Eye, sketch: Sketch, destroy:
 }
 
 /** Nothing pending, no ground tile under way, for three pictures in a row. */
-function settled({ scene }: CesiumWidget, app: AppState, draw: () => void): Promise<void> {
+function settled({ scene, camera }: CesiumWidget, app: AppState, draw: () => void): Promise<void> {
   return new Promise((resolve) => {
     let calm = 0;
+    let moving = false;
+    const stops = [
+      camera.moveStart.addEventListener(() => {
+        moving = true;
+      }),
+      camera.moveEnd.addEventListener(() => {
+        moving = false;
+        draw();
+      }),
+    ];
     const stop = scene.postRender.addEventListener(() => {
       const pending = Object.values(app.loading).some(({ state }) => state === "pending");
-      calm = !pending && scene.globe.tilesLoaded ? calm + 1 : 0;
+      calm = !pending && !moving && scene.globe.tilesLoaded ? calm + 1 : 0;
       if (calm < 3) {
         requestAnimationFrame(draw);
         return;
       }
-      stop();
+      for (const end of [stop, ...stops]) end();
       resolve();
     });
     draw();

@@ -16,7 +16,7 @@ export interface Palette {
 
 export const light: Palette = {
   globe: "#D5DDE0",
-  sky: "#E6EEF3",
+  sky: "#BFD6E4",
   haze: "#E4EBEF",
   building: "#E9E4DA",
   selected: "#FFB000",
@@ -29,7 +29,7 @@ export const light: Palette = {
 
 export const night: Palette = {
   globe: "#171C20",
-  sky: "#12161A",
+  sky: "#0D1114",
   haze: "#1A2025",
   building: "#59626B",
   selected: "#FFC233",

@@ -28,3 +28,8 @@ export function replacePicture(
   });
   const timer = setTimeout(done, patience);
 }
+
+/** The level at which an extent (degrees wide) is a tile or two across: from further away nothing is to be seen of it. */
+export function firstLevel(width: number): number {
+  return Math.max(0, Math.min(18, Math.floor(Math.log2(360 / Math.max(width, 1e-3)))));
+}

@@ -1,16 +1,18 @@
 /** Looking into the ground: near ground is glass, far ground stays ground, and the eye may go below. */
-import { NearFarScalar, type Scene } from "cesium";
+import { Color, NearFarScalar, type Scene } from "cesium";
 
-const glass = new NearFarScalar(150, 0.35, 1500, 0.9);
+const glass = new NearFarScalar(200, 0.16, 3000, 0.7);
 /** From straight above everything is equally far. */
-const evenGlass = 0.45;
+const evenGlass = 0.35;
 
-export function setUnderground(scene: Scene, on: boolean, flat: boolean): void {
+export function setUnderground(scene: Scene, on: boolean, flat: boolean, depth: string): void {
   const { translucency } = scene.globe;
   scene.screenSpaceCameraController.enableCollisionDetection = !on;
   translucency.enabled = on;
   translucency.frontFaceAlphaByDistance = flat ? (undefined as unknown as NearFarScalar) : glass;
   translucency.frontFaceAlpha = flat ? evenGlass : 1;
   translucency.backFaceAlpha = 0.4;
+  // Glass needs something behind it: the page's sky would shine through as white.
+  scene.backgroundColor = on ? Color.fromCssColorString(depth) : Color.TRANSPARENT;
   scene.requestRender();
 }

@@ -28,16 +28,29 @@ export function createWidget(container: HTMLElement, modest: boolean): CesiumWid
     creditContainer: document.createElement("div"),
     blurActiveElementOnCanvasFocus: false,
     shouldAnimate: false,
-    contextOptions: { webgl: { powerPreference: "high-performance" } },
+    // The sky is the page behind the picture.
+    contextOptions: { webgl: { alpha: true, powerPreference: "high-performance" } },
   });
   const { scene } = widget;
   // Nothing in the picture follows the sun of the day, so one noon serves all computations that want a time.
   widget.clock.currentTime = JulianDate.fromIso8601("2025-06-21T04:00:00Z");
   scene.highDynamicRange = false;
-  scene.postProcessStages.fxaa.enabled = modest;
+  scene.postProcessStages.fxaa.enabled = false;
   if (scene.sun) scene.sun.show = false;
   if (scene.moon) scene.moon.show = false;
   scene.globe.baseColor = Color.LIGHTGRAY;
   widget.canvas.tabIndex = 0;
+  if (modest) sharpenAtRest(widget);
   return widget;
+}
+
+/** Where every pixel is computed by hand: half of them while moving, all of them at rest. */
+function sharpenAtRest(widget: CesiumWidget): void {
+  widget.camera.moveStart.addEventListener(() => {
+    widget.resolutionScale = 0.5;
+  });
+  widget.camera.moveEnd.addEventListener(() => {
+    widget.resolutionScale = 1;
+    widget.scene.requestRender();
+  });
 }

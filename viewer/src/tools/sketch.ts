@@ -32,7 +32,7 @@ import type { ToolId } from "../state/app";
 import type { Point } from "./measure";
 import type { Tool } from "./tool";
 
-const files = import.meta.glob<{ TOOL?: Tool }>("./*.ts", { eager: true });
+const files = import.meta.glob<{ TOOL?: Tool }>(["./*.ts", "!./*.test.ts"], { eager: true });
 
 export interface Sketch {
   active(): boolean;
