@@ -3,8 +3,10 @@
 Temporary tables of the cursor, in the order in which they are made:
 
     stage     the rows as they came (twin/duckdb_stage.py)
-    arrivals  those with an id of their own, and their hashes
-    old       what is believed of these ids, and of what a snapshot may end
+    hashed    those with an id of their own, and their hashes
+    pairs     what is believed and has no end beside what came for it; `same` when nothing changes by it
+    arrivals  the rows that are not plainly the same, few in a file that comes again
+    old       what is believed of these ids, and what a snapshot ends
     verdict   what becomes of each arrival, its period [f, t) and what it governs [f, g)
     cuts      the old rows that are no longer believed, and between which moments
     former    those rows whole
@@ -23,7 +25,7 @@ import pyarrow.compute as pc
 
 from twin import history
 from twin.duckdb_schema import Held, literal, quoted
-from twin.duckdb_stage import Stage, arrow, attribute_hash, geometry_hash
+from twin.duckdb_stage import Stage, attribute_hash, geometry_hash
 from twin.extents import extents, union
 from twin.model import OPEN, BBox, Delivery, Mode, Rejected
 from twin.records import refused
@@ -68,8 +70,9 @@ class Outcome:
 
 def deliver(commit: Commit, stage: Stage) -> Outcome:
     """Judge and write what is staged."""
-    _arrivals(commit, stage)
-    _old(commit)
+    _hashed(commit, stage)
+    paired = _paired(commit)
+    _old(commit, paired=paired)
     _verdicts(commit)
     _cuts(commit, absent=_absent(commit, stage))
     rejected, refusals = _refusals(commit, stage)
@@ -84,7 +87,8 @@ def end(commit: Commit, ids: Sequence[str]) -> Outcome:
     commit.cursor.register("arrived", pa.table({"id": pa.array(ids, pa.string())}))
     commit.cursor.execute("CREATE OR REPLACE TEMP TABLE arrivals AS SELECT DISTINCT id FROM arrived")
     commit.cursor.unregister("arrived")
-    _old(commit, snapshot=False)
+    _old(commit, paired=False)
+    commit.cursor.execute(f"CREATE OR REPLACE TEMP TABLE pairs AS {NO_PAIRS}")
     commit.cursor.execute(
         "CREATE OR REPLACE TEMP TABLE verdict AS SELECT 0 AS n, '' AS id, '' AS verdict,"
         f" {literal(OPEN)} AS f, {literal(OPEN)} AS g, {literal(OPEN)} AS t LIMIT 0"
@@ -98,40 +102,84 @@ def end(commit: Commit, ids: Sequence[str]) -> Outcome:
     return _outcome(commit, [], 0, pa.table({n: pa.array([], pa.float64()) for n in BOX}), written)
 
 
-def _arrivals(commit: Commit, stage: Stage) -> None:
+def _hashed(commit: Commit, stage: Stage) -> None:
     types = {n: c.type for n, c in commit.held.columns.items()}
     values = {n: stage.value(n, types[n], "") for n in stage.columns}
     commit.cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE arrivals AS SELECT n, id, valid_from AS own_from, valid_to AS own_to,"
+        "CREATE OR REPLACE TEMP TABLE hashed AS SELECT n, id, valid_from AS own_from, valid_to AS own_to,"
         f" {geometry_hash(stage.bodies)} AS hash, {attribute_hash(values)} AS ahash"
         " FROM stage WHERE id IS NOT NULL"
     )
     commit.cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE doubles AS SELECT id FROM arrivals GROUP BY id HAVING count(*) > 1"
+        "CREATE OR REPLACE TEMP TABLE doubles AS SELECT id FROM hashed GROUP BY id HAVING count(*) > 1"
     )
     if _one(commit, "SELECT count(*) FROM doubles"):
-        commit.cursor.execute("DELETE FROM arrivals WHERE id IN (SELECT id FROM doubles)")
+        commit.cursor.execute("DELETE FROM hashed WHERE id IN (SELECT id FROM doubles)")
 
 
-def _old(commit: Commit, *, snapshot: bool | None = None) -> None:
-    if snapshot is None:
-        snapshot = commit.delivery.mode is Mode.SNAPSHOT
-    named = "id IN (SELECT id FROM arrivals)"
-    if not snapshot and _one(commit, "SELECT count(*) FROM arrivals") <= FEW:
-        ids = [row[0] for row in commit.cursor.execute("SELECT id FROM arrivals").fetchall()]
-        named = f"id IN ({', '.join(quoted(i) for i in ids)})" if ids else "FALSE"
-    at = literal(commit.at)
-    mine = (
-        f" OR (source = {quoted(commit.delivery.source)} AND valid_from <= {at} AND valid_to > {at})"
-        if snapshot
-        else ""
-    )
-    condition = f"branch = {quoted(commit.delivery.branch)} AND ({named}{mine})"
-    names = f"rowid AS r, id, source, valid_from, valid_to, hash, ahash, {', '.join(BOX)}"
+NO_PAIRS: Final = (
+    "SELECT 0::BIGINT AS r, 0::BIGINT AS n, FALSE AS same, '' AS source, 0::DOUBLE AS minx, 0::DOUBLE AS miny,"
+    " 0::DOUBLE AS maxx, 0::DOUBLE AS maxy LIMIT 0"
+)
+
+
+def _paired(commit: Commit) -> bool:
+    """Set aside what is plainly the same; whether the layer was gone through for it.
+
+    A row without an end is the last of its id: when it began before the arrival does, says the same, and
+    the arrival states no end of its own, nothing changes. This is the rule of `history.judged` for the
+    case that files that come again consist of.
+    """
+    d = commit.delivery
+    few = d.mode is not Mode.SNAPSHOT and _one(commit, "SELECT count(*) FROM hashed") <= FEW
+    if few or d.mode is Mode.APPEND:
+        commit.cursor.execute(f"CREATE OR REPLACE TEMP TABLE pairs AS {NO_PAIRS}")
+        commit.cursor.execute("CREATE OR REPLACE TEMP VIEW arrivals AS SELECT * FROM hashed")
+        return False
+    at, until = literal(commit.at), literal(commit.until)
+    begins = f"greatest({at}, coalesce(h.own_from, {at}))"
+    mine = f"t.source = {quoted(d.source)}" if d.mode is Mode.SNAPSHOT else "TRUE"
     commit.cursor.execute(
-        f"CREATE OR REPLACE TEMP TABLE old AS SELECT TRUE AS live, {names} FROM {commit.held.live}"
-        f" WHERE {condition} UNION ALL SELECT FALSE, {names} FROM {commit.held.hist}"
-        f" WHERE recorded_to = {literal(OPEN)} AND {condition}"
+        "CREATE OR REPLACE TEMP TABLE pairs AS SELECT t.rowid AS r, h.n, t.source,"
+        f" coalesce(h.own_to IS NULL AND t.hash = h.hash AND t.ahash = h.ahash AND t.valid_from <= {begins}"
+        f" AND {begins} < {until} AND {mine}, FALSE) AS same, {', '.join(f't.{c}' for c in BOX)}"
+        f" FROM {commit.held.live} t LEFT JOIN hashed h ON h.id = t.id WHERE t.branch = {quoted(d.branch)}"
+    )
+    commit.cursor.execute(
+        "CREATE OR REPLACE TEMP TABLE rest AS SELECT * FROM hashed WHERE n NOT IN"
+        " (SELECT n FROM pairs WHERE same)"
+    )
+    commit.cursor.execute("CREATE OR REPLACE TEMP VIEW arrivals AS SELECT * FROM rest")
+    return True
+
+
+def _old(commit: Commit, *, paired: bool) -> None:
+    """What is believed of the arrivals, and what a snapshot may end."""
+    at, branch = literal(commit.at), quoted(commit.delivery.branch)
+    named = "SELECT id FROM arrivals"
+    if _one(commit, "SELECT count(*) FROM arrivals") <= FEW:
+        ids = [row[0] for row in commit.cursor.execute("SELECT DISTINCT id FROM arrivals").fetchall()]
+        named = ", ".join(quoted(i) for i in ids) or "NULL"
+    rest = f"id, source, valid_from, valid_to, hash, ahash, {', '.join(BOX)}"
+    names = f"rowid AS r, {rest}"
+    believed = f"recorded_to = {literal(OPEN)} AND branch = {branch}"
+    # Named first and whole: beside another predicate the index on id is not used.
+    found = f"AS MATERIALIZED (SELECT {names}, branch, recorded_to FROM {{}} WHERE id IN ({named}))"
+    commit.cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE old AS WITH l {found.format(commit.held.live)},"
+        f" h {found.format(commit.held.hist)}"
+        f" SELECT TRUE AS live, r, {rest} FROM l WHERE {believed}"
+        f" UNION ALL SELECT FALSE, r, {rest} FROM h WHERE {believed}"
+    )
+    if not paired or commit.delivery.mode is not Mode.SNAPSHOT:
+        return
+    mine = f"source = {quoted(commit.delivery.source)} AND valid_from <= {at} AND valid_to > {at}"
+    commit.cursor.execute(
+        f"INSERT INTO old SELECT TRUE, {names} FROM {commit.held.live} WHERE {mine}"
+        " AND rowid IN (SELECT r FROM pairs WHERE n IS NULL)"
+        f" UNION ALL SELECT FALSE, {names} FROM {commit.held.hist} WHERE {believed} AND {mine}"
+        " AND NOT EXISTS (SELECT 1 FROM arrivals a WHERE a.id = "
+        f"{commit.held.hist}.id)"
     )
 
 
@@ -309,13 +357,15 @@ def _outcome(
     commit: Commit, rejected: list[Rejected], refusals: int, placed: pa.Table, written: int
 ) -> Outcome:
     select = commit.cursor.execute
+    ranges = ", ".join(f"{f}({n})" for f, n in zip(("min", "min", "max", "max"), BOX, strict=True))
     counts = dict(select("SELECT verdict, count(*) FROM verdict GROUP BY verdict").fetchall())
+    same = f"SELECT {ranges} FROM pairs WHERE same"
+    counts["unchanged"] = counts.get("unchanged", 0) + _one(commit, "SELECT count(*) FROM pairs WHERE same")
     counts["removed"] = _one(commit, "SELECT count(DISTINCT id) FROM cuts WHERE gone")
     touched = f"SELECT id FROM verdict WHERE verdict IN ({WRITTEN}) UNION SELECT id FROM cuts"
     number = _one(commit, f"SELECT count(*) FROM ({touched})")
     few = sorted(row[0] for row in select(touched).fetchall()) if number <= 1000 else None
-    ranges = ", ".join(f"{f}({n})" for f, n in zip(("min", "min", "max", "max"), BOX, strict=True))
-    same = (
+    alike = (
         f"SELECT {ranges} FROM old o JOIN verdict v ON v.id = o.id AND v.verdict = 'unchanged'"
         " AND o.valid_from < v.g AND o.valid_to > v.f"
     )
@@ -326,8 +376,8 @@ def _outcome(
         refused=refusals,
         ids=None if few is None else tuple(few),
         touched=number,
-        box=_joined(new, _one_box(commit, f"SELECT {ranges} FROM cuts")),
-        extent=_joined(new, _one_box(commit, same)),
+        box=union([b for b in (new, _one_box(commit, f"SELECT {ranges} FROM cuts")) if b]),
+        extent=union([b for b in (new, _one_box(commit, same), _one_box(commit, alike)) if b]),
         written=written,
     )
 
@@ -352,7 +402,3 @@ def _around(placed: pa.Table) -> BBox | None:
         east=pc.max(placed["maxx"]).as_py(),
         north=pc.max(placed["maxy"]).as_py(),
     )
-
-
-def _joined(one: BBox | None, other: BBox | None) -> BBox | None:
-    return union([b for b in (one, other) if b])

@@ -44,7 +44,7 @@ ROW: Final = {
     "own_size": "FLOAT",
     "hash": "UBIGINT",
     "ahash": "UBIGINT",
-    "geom": "BLOB",
+    "geom": "BLOB USING COMPRESSION uncompressed",
 }
 """What `live` and `hist` have of every layer; moments are UTC without a zone. `hash` is of geometry and
 bodies, `ahash` of attributes; `own_size` is what the source said, `size` what counts."""

@@ -29,7 +29,7 @@ class Stage:
         self.refused_ids: set[str] = set()
         self.notes: list[str] = []
         cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE stage (n BIGINT, row BIGINT, id VARCHAR, geom BLOB,"
+            "CREATE OR REPLACE TEMP TABLE stage (n BIGINT, row BIGINT, id VARCHAR, geom BLOB USING COMPRESSION uncompressed,"
             " valid_from TIMESTAMP, valid_to TIMESTAMP, dated VARCHAR, own_size FLOAT)"
         )
 
