@@ -15,8 +15,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
     given = parser.parse_args()
-    contents = county.write(given.folder, seed=given.seed, progress=lambda part: print(part, file=sys.stderr))
-    print(f"{len(contents.entries)} files in {given.folder}")
+    contents = county.write(
+        given.folder, seed=given.seed, progress=lambda part: sys.stderr.write(part + "\n")
+    )
+    sys.stdout.write(f"{len(contents.entries)} files in {given.folder}\n")
 
 
 if __name__ == "__main__":

@@ -52,10 +52,22 @@ SPECIAL = (
     ("utility", "天然气门站", 2360, 1520),
     ("utility", "220千伏望海变电站", -2300, 1530),
 )
-BUILT = frozenset({
-    "oldtown", "cbd", "renewal", "slab", "tower", "village", "industrial", "port", "office", "market", "newslab",
-    *(use for use, *_ in SPECIAL if use != "park"),
-})  # fmt: skip
+BUILT = frozenset(
+    {
+        "oldtown",
+        "cbd",
+        "renewal",
+        "slab",
+        "tower",
+        "village",
+        "industrial",
+        "port",
+        "office",
+        "market",
+        "newslab",
+        *(use for use, *_ in SPECIAL if use != "park"),
+    }
+)
 BIG = 700_000.0
 """Square metres above which a face is countryside whatever stands around it."""
 
@@ -80,8 +92,12 @@ def divide(graph: Streets, rng: np.random.Generator) -> Blocks:
     land = plan.land()
     lines = [*graph.lines, land.boundary.exterior, land.coast.intersection(place.rectangle())]
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.node(shapely.union_all(lines)))))
-    faces = faces[shapely.contains_xy(land.boundary, shapely.get_coordinates(shapely.point_on_surface(faces)))]
-    taken = shapely.union_all([graph.reserve(), land.open_water.buffer(12), land.river.buffer(86), *_works(land)])
+    faces = faces[
+        shapely.contains_xy(land.boundary, shapely.get_coordinates(shapely.point_on_surface(faces)))
+    ]
+    taken = shapely.union_all(
+        [graph.reserve(), land.open_water.buffer(12), land.river.buffer(86), *_works(land)]
+    )
     rest = _land(faces, shapely.difference(land.boundary.difference(land.sea), taken))
     centre = shapely.get_coordinates(shapely.centroid(faces))
     town = place.to_town(centre)
@@ -93,7 +109,7 @@ def divide(graph: Streets, rng: np.random.Generator) -> Blocks:
 def _land(faces: NDArray[np.object_], free: BaseGeometry) -> NDArray[np.object_]:
     """The free land in each face, as multipolygons; one overlay for all faces is ten times as quick as one a face."""
     pieces = shapely.get_parts(shapely.buffer(free, -0.5, quad_segs=2))
-    pieces = pieces[shapely.area(pieces) > 150]  # noqa: PLR2004 - slivers
+    pieces = pieces[shapely.area(pieces) > 150]
     piece, face = shapely.STRtree(faces).query(shapely.point_on_surface(pieces), predicate="within")
     order = np.argsort(face, kind="stable")
     land = np.full(len(faces), shapely.MultiPolygon(), dtype=object)
@@ -106,48 +122,55 @@ def _works(land: plan.Land) -> list[BaseGeometry]:
 
 
 def _uses(
-    faces: NDArray[np.object_], centre: NDArray[np.float64], town: NDArray[np.float64], rng: np.random.Generator
+    faces: NDArray[np.object_],
+    centre: NDArray[np.float64],
+    town: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     p, q = town.T
     lots = rng.random(len(faces))
     area = shapely.area(faces)
     sea = shapely.contains_xy(plan.land().sea, centre)
-    north = (p > -2510) & (p < 2580) & (q > -1520) & (q < 1780)  # noqa: PLR2004
-    south = (p > -1720) & (p < 2580) & (q > -4170) & (q < -2460)  # noqa: PLR2004
-    east = (p >= 2540) & (p < 3920) & (q > -780) & (q < 1780)  # noqa: PLR2004
-    port = (centre[:, 0] > 6_840) & (centre[:, 0] < 8_230) & (centre[:, 1] > 7_950) & (centre[:, 1] < 8_720)  # noqa: PLR2004
-    shore = (q <= -1520) & (q >= -2460) & (p > -2500) & (p < 2500)  # noqa: PLR2004
+    north = (p > -2510) & (p < 2580) & (q > -1520) & (q < 1780)
+    south = (p > -1720) & (p < 2580) & (q > -4170) & (q < -2460)
+    east = (p >= 2540) & (p < 3920) & (q > -780) & (q < 1780)
+    port = (centre[:, 0] > 6_840) & (centre[:, 0] < 8_230) & (centre[:, 1] > 7_950) & (centre[:, 1] < 8_720)
+    shore = (q <= -1520) & (q >= -2460) & (p > -2500) & (p < 2500)
     tells = [
         (sea, "sea"),
         (port, "port"),
         (east, "industrial"),
         (shore, "shore"),
-        (north & (p > -850) & (p < 450) & (q > 0) & (q < 800), "oldtown"),  # noqa: PLR2004
-        (north & (p > -1700) & (p < -850) & (q > 400) & (q < 800), "renewal"),  # noqa: PLR2004
-        (north & (p > 0) & (p < 1750) & (q > -760) & (q < 420), "cbd"),  # noqa: PLR2004
-        (north & (lots < 0.10), "tower"),  # noqa: PLR2004
-        (north & (lots < 0.14), "office"),  # noqa: PLR2004
-        (north & (lots < 0.17), "park"),  # noqa: PLR2004
+        (north & (p > -850) & (p < 450) & (q > 0) & (q < 800), "oldtown"),
+        (north & (p > -1700) & (p < -850) & (q > 400) & (q < 800), "renewal"),
+        (north & (p > 0) & (p < 1750) & (q > -760) & (q < 420), "cbd"),
+        (north & (lots < 0.10), "tower"),
+        (north & (lots < 0.14), "office"),
+        (north & (lots < 0.17), "park"),
         (north, "slab"),
-        (south & (lots < 0.14), "office"),  # noqa: PLR2004
-        (south & (lots < 0.20), "park"),  # noqa: PLR2004
-        (south & (lots < 0.45), "newslab"),  # noqa: PLR2004
+        (south & (lots < 0.14), "office"),
+        (south & (lots < 0.20), "park"),
+        (south & (lots < 0.45), "newslab"),
         (south, "tower"),
     ]
-    use = np.select([mask & (area < BIG) for mask, _ in tells], [name for _, name in tells], "farmland").astype(object)
+    use = np.select(
+        [mask & (area < BIG) for mask, _ in tells], [name for _, name in tells], "farmland"
+    ).astype(object)
     use[sea] = "sea"
     name = np.full(len(faces), "", dtype=object)
     for village, middle, along in skeleton.villages():
         away = centre - middle
-        inside = (np.abs(away @ along) < 215) & (np.abs(away @ np.array([-along[1], along[0]])) < 152)  # noqa: PLR2004
-        mine = inside & (area < 15_000) & (use == "farmland")  # noqa: PLR2004
+        inside = (np.abs(away @ along) < 215) & (np.abs(away @ np.array([-along[1], along[0]])) < 152)
+        mine = inside & (area < 15_000) & (use == "farmland")
         use[mine], name[mine] = "village", village
     return use, name
 
 
-def _special(use: NDArray[np.object_], name: NDArray[np.object_], town: NDArray[np.float64], faces: NDArray[np.object_]) -> None:
+def _special(
+    use: NDArray[np.object_], name: NDArray[np.object_], town: NDArray[np.float64], faces: NDArray[np.object_]
+) -> None:
     """Give each public thing the free face that is nearest to where it should stand."""
-    free = (shapely.area(faces) > 14_000) & ~np.isin(use, ["farmland", "sea", "village", "shore"])  # noqa: PLR2004
+    free = (shapely.area(faces) > 14_000) & ~np.isin(use, ["farmland", "sea", "village", "shore"])
     lake = plan.land().lake
     use[shapely.intersects(faces, lake)], name[shapely.intersects(faces, lake)] = "park", "海天湖公园"
     free &= ~shapely.intersects(faces, lake)

@@ -21,10 +21,39 @@ if TYPE_CHECKING:
     from data_samples.blocks import Blocks
     from data_samples.streets import Streets
 
-PLACES = (
-    "海韵|碧海|金湾|丽景|阳光|锦绣|翠湖|书香|盛世|龙湾|银滩|滨河|望海|福泽|祥和|观澜|东方|凤凰|紫金|明珠|星河|盐韵|枣林|海丰|润泽|天悦|和美|春晖|秋实|听涛"
-).split("|")
-KINDS = "花园|小区|家园|新苑|名居|华府|雅苑|公馆|里|佳园".split("|")
+PLACES = [
+    "海韵",
+    "碧海",
+    "金湾",
+    "丽景",
+    "阳光",
+    "锦绣",
+    "翠湖",
+    "书香",
+    "盛世",
+    "龙湾",
+    "银滩",
+    "滨河",
+    "望海",
+    "福泽",
+    "祥和",
+    "观澜",
+    "东方",
+    "凤凰",
+    "紫金",
+    "明珠",
+    "星河",
+    "盐韵",
+    "枣林",
+    "海丰",
+    "润泽",
+    "天悦",
+    "和美",
+    "春晖",
+    "秋实",
+    "听涛",
+]
+KINDS = ["花园", "小区", "家园", "新苑", "名居", "华府", "雅苑", "公馆", "里", "佳园"]
 RAISED = 0.006
 """Share of low buildings that got another storey between two surveys."""
 
@@ -52,22 +81,29 @@ class Buildings:
 
 def build(blocks: Blocks, graph: Streets, seed: int) -> Buildings:
     """The buildings of all blocks, in the order of the blocks."""
-    parts = [part for k in range(len(blocks.face)) for part in _block(blocks, k, np.random.default_rng([seed, 40, k]))]
+    parts = [
+        part
+        for k in range(len(blocks.face))
+        for part in _block(blocks, k, np.random.default_rng([seed, 40, k]))
+    ]
     rng = np.random.default_rng([seed, 41])
     joined = {field: np.concatenate([part[field] for part in parts]) for field in parts[0]}
     clear = ~_blocked(joined["shapes"], joined["gone"])
     joined = {field: column[clear] for field, column in joined.items()}
     count = len(joined["shapes"])
-    low = (joined["storeys"] < 8) & (joined["use"] != "industrial")  # noqa: PLR2004
+    low = (joined["storeys"] < 8) & (joined["use"] != "industrial")
     fate = rng.random(count)
     raised = np.where(low & (fate < RAISED), 2022, np.where(low & (fate > 1 - RAISED), 2024, 9999))
     named = joined["use"] != "residential"
-    renamed = np.where(named & (rng.random(count) < 0.012), 2022, 9999)  # noqa: PLR2004
+    renamed = np.where(named & (rng.random(count) < 0.012), 2022, 9999)
     return Buildings(**joined, raised=raised, renamed=renamed, address=_addresses(joined["shapes"], graph))
 
 
 def _block(blocks: Blocks, k: int, rng: np.random.Generator) -> Iterator[dict[str, NDArray[np.generic]]]:
-    use, land = str(blocks.use[k]), max(shapely.get_parts(blocks.land[k]), key=lambda part: part.area, default=None)
+    use, land = (
+        str(blocks.use[k]),
+        max(shapely.get_parts(blocks.land[k]), key=lambda part: part.area, default=None),
+    )
     if land is None or use not in estates.PATTERNS:
         return
     angle, about = _square(land)
@@ -81,7 +117,12 @@ def _block(blocks: Blocks, k: int, rng: np.random.Generator) -> Iterator[dict[st
         yield from (_rows(group, angle, about, rng) for group in fresh(replace(site, name="盐韵新城")))
         return
     for group in estates.PATTERNS[use](site):
-        yield _rows(replace(group, years=ages) if ages and group.use in {"residential", "commercial"} else group, angle, about, rng)
+        yield _rows(
+            replace(group, years=ages) if ages and group.use in {"residential", "commercial"} else group,
+            angle,
+            about,
+            rng,
+        )
 
 
 def _blocked(footprints: NDArray[np.object_], gone: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -95,7 +136,7 @@ def _blocked(footprints: NDArray[np.object_], gone: NDArray[np.int64]) -> NDArra
 
 def _ages(use: str, north: float) -> tuple[int, int] | None:
     """The years in which the block as a whole went up, where the quarter decides and not the pattern."""
-    if north > -2460 or use not in {"tower", "newslab"}:  # noqa: PLR2004 - the river
+    if north > -2460 or use not in {"tower", "newslab"}:
         return None
     # The new quarter grows southward: what lies along the river came first.
     start = 2016 + int(7.5 * np.clip((-2460 - north) / 1700, 0, 1))
@@ -113,11 +154,16 @@ def _square(land: shapely.Polygon) -> tuple[float, NDArray[np.float64]]:
 
 
 def _rows(
-    group: estates.Group, angle: float, about: NDArray[np.float64], rng: np.random.Generator, *, gone: int = 9999
+    group: estates.Group,
+    angle: float,
+    about: NDArray[np.float64],
+    rng: np.random.Generator,
+    *,
+    gone: int = 9999,
 ) -> dict[str, NDArray[np.generic]]:
     count = len(group.shapes)
     # One year for a housing estate, many for a street that grew.
-    together = group.use in {"residential", "office"} and group.years[0] > 1985  # noqa: PLR2004
+    together = group.use in {"residential", "office"} and group.years[0] > 1985
     year = rng.integers(group.years[0], group.years[1] + 1, 1 if together else count)
     return {
         "shapes": shapes.turned(group.shapes, angle, about),
@@ -138,7 +184,11 @@ def _addresses(footprints: NDArray[np.object_], graph: Streets) -> NDArray[np.ob
     edge = walked[near[np.argsort(row, kind="stable")]]
     street = graph.name[edge].astype(str)
     at = shapely.get_coordinates(centre)
-    on = shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[edge], shapely.line_locate_point(graph.lines[edge], centre)))
+    on = shapely.get_coordinates(
+        shapely.line_interpolate_point(
+            graph.lines[edge], shapely.line_locate_point(graph.lines[edge], centre)
+        )
+    )
     northward = np.abs((at - on)[:, 0]) > np.abs((at - on)[:, 1])
     side = np.where(northward, (at - on)[:, 0] > 0, (at - on)[:, 1] > 0).astype(np.int64)
     walk = np.where(northward, at[:, 1], at[:, 0])
@@ -149,7 +199,7 @@ def _addresses(footprints: NDArray[np.object_], graph: Streets) -> NDArray[np.ob
     number = np.empty(len(order), dtype=np.int64)
     number[order] = (np.arange(len(order)) - np.maximum.accumulate(begins)) * 2 + 1
     number += side
-    return np.char.add(np.char.add(street, number.astype(str)), "号").astype(object)
+    return np.asarray(np.char.add(np.char.add(street, number.astype(str)), "号"), dtype=object)
 
 
 def survey(buildings: Buildings, day: str) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.generic]]]:
@@ -160,7 +210,9 @@ def survey(buildings: Buildings, day: str) -> tuple[NDArray[np.bool_], dict[str,
     storeys = buildings.storeys + raised
     height = np.round(storeys * buildings.storey + np.where(buildings.use == "residential", 0.9, 1.2), 1)
     street = np.array([text.rstrip("0123456789号") for text in buildings.address], dtype=object)
-    name = np.array([n.replace("{street}", s) for n, s in zip(buildings.name, street, strict=True)], dtype=object)
+    name = np.array(
+        [n.replace("{street}", s) for n, s in zip(buildings.name, street, strict=True)], dtype=object
+    )
     columns: dict[str, NDArray[np.generic]] = {
         "id": np.array([f"B{k + 1:05d}" for k in range(len(buildings))]),
         "name": np.where(renamed, np.char.add("新", name.astype(str)), name),
@@ -182,9 +234,16 @@ def write(buildings: Buildings, folder: Path) -> list[Entry]:
         files.vector(folder / file, buildings.shapes[stood], columns, geometry="Polygon")
         entries.append(
             Entry(
-                file=file, layer="buildings", kind="buildings", crs=place.CRS, vertical=place.VERTICAL, valid_from=day,
-                title={"zh": "建筑", "en": "Buildings"}, theme="buildings", department=offices.HOUSING,
+                file=file,
+                layer="buildings",
+                kind="buildings",
+                crs=place.CRS,
+                vertical=place.VERTICAL,
+                valid_from=day,
+                title={"zh": "建筑", "en": "Buildings"},
+                theme="buildings",
+                department=offices.HOUSING,
                 columns={key: key for key in columns},
             )
-        )  # fmt: skip
+        )
     return entries

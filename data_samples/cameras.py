@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from data_samples.streets import Streets
 
 COUNT = 760
-RANK = {"trunk": 5, "primary": 4, "secondary": 3, "tertiary": 2, "residential": 1, "service": 0, "motorway": 0}
+RANK = {
+    "trunk": 5,
+    "primary": 4,
+    "secondary": 3,
+    "tertiary": 2,
+    "residential": 1,
+    "service": 0,
+    "motorway": 0,
+}
 COMPASS = "北东南西"
 
 
@@ -33,7 +41,9 @@ def place_at(graph: Streets) -> dict[str, Any]:
     node, edge = node[order], edge[order]
     begins = np.searchsorted(node, np.arange(len(graph.nodes)))
     stops = np.append(begins[1:], len(node))
-    crossings = [k for k in range(len(graph.nodes)) if len({graph.name[e] for e in edge[begins[k] : stops[k]]}) > 1]
+    crossings = [
+        k for k in range(len(graph.nodes)) if len({graph.name[e] for e in edge[begins[k] : stops[k]]}) > 1
+    ]
     crossings.sort(key=lambda k: (-int(rank[edge[begins[k] : stops[k]]].sum()), k))
     rows: list[dict[str, Any]] = []
     for crossing in crossings:
@@ -55,15 +65,25 @@ def _arms(graph: Streets, node: int, edges: NDArray[np.int64], before: int) -> l
         arm = int(((looks + 180 + 45) % 360) // 90)
         side = np.array([away[1], -away[0]])
         gate = graph.grade[edge] == "trunk"
-        rows.append({
-            "name": f"{title}{COMPASS[arm]}向{COMPASS[(arm + 2) % 4]}{'卡口' if gate else '枪机'}",
-            "kind": "checkpoint" if gate else "bullet",
-            "at": here + away * 17 + side * 11,
-            "direction": round(looks, 1),
-            "state": "offline" if (before + k) % 17 == 11 else "online",  # noqa: PLR2004
-        })  # fmt: skip
-    if len(edges) > 3:  # noqa: PLR2004 - a full crossing
-        rows.append({"name": f"{title}球机", "kind": "dome", "at": here + np.array([13.0, 13.0]), "direction": 0.0, "state": "online"})
+        rows.append(
+            {
+                "name": f"{title}{COMPASS[arm]}向{COMPASS[(arm + 2) % 4]}{'卡口' if gate else '枪机'}",
+                "kind": "checkpoint" if gate else "bullet",
+                "at": here + away * 17 + side * 11,
+                "direction": round(looks, 1),
+                "state": "offline" if (before + k) % 17 == 11 else "online",
+            }
+        )
+    if len(edges) > 3:
+        rows.append(
+            {
+                "name": f"{title}球机",
+                "kind": "dome",
+                "at": here + np.array([13.0, 13.0]),
+                "direction": 0.0,
+                "state": "online",
+            }
+        )
     return rows
 
 
@@ -72,21 +92,33 @@ def write(graph: Streets, folder: Path) -> Entry:
     found = place_at(graph)
     lonlat = files.lonlat(np.array(found["at"]))
     count = len(lonlat)
-    table = pa.table({
-        "id": [f"CAM{k + 1:04d}" for k in range(count)],
-        "name": found["name"],
-        "kind": found["kind"],
-        "direction": found["direction"],
-        "field_of_view": np.where(np.array(found["kind"]) == "dome", 360.0, 68.0),
-        "state": found["state"],
-        "owner": np.where(np.arange(count) % 3 == 0, "望海县交警大队（虚构）", "望海县公安局（虚构）"),
-        "lon": lonlat[:, 0],
-        "lat": lonlat[:, 1],
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "id": [f"CAM{k + 1:04d}" for k in range(count)],
+            "name": found["name"],
+            "kind": found["kind"],
+            "direction": found["direction"],
+            "field_of_view": np.where(np.array(found["kind"]) == "dome", 360.0, 68.0),
+            "state": found["state"],
+            "owner": np.where(np.arange(count) % 3 == 0, "望海县交警大队（虚构）", "望海县公安局（虚构）"),
+            "lon": lonlat[:, 0],
+            "lat": lonlat[:, 1],
+        }
+    )
     csv.write_csv(table, folder / "cameras.csv")
     return Entry(
-        file="cameras.csv", layer="cameras", kind="cameras", crs="EPSG:4490", valid_from="2021-07-01", title={"zh": "视频监控", "en": "Cameras"}, theme="governance",
-        department=offices.POLICE, columns={key: key for key in ("id", "name", "kind", "direction", "state", "owner", "lon", "lat")},
-        column_titles={"direction": {"zh": "朝向", "en": "Looks towards", "unit": "deg"}, "field_of_view": {"zh": "视场角", "en": "Field of view", "unit": "deg"}},
+        file="cameras.csv",
+        layer="cameras",
+        kind="cameras",
+        crs="EPSG:4490",
+        valid_from="2021-07-01",
+        title={"zh": "视频监控", "en": "Cameras"},
+        theme="governance",
+        department=offices.POLICE,
+        columns={key: key for key in ("id", "name", "kind", "direction", "state", "owner", "lon", "lat")},
+        column_titles={
+            "direction": {"zh": "朝向", "en": "Looks towards", "unit": "deg"},
+            "field_of_view": {"zh": "视场角", "en": "Field of view", "unit": "deg"},
+        },
         visible=False,
-    )  # fmt: skip
+    )

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
     from data_samples.manifest import Entry, Manifest
 
-    Progress = Callable[[str], None]
+    Progress = Callable[[str], object]
 
 
-def write(folder: Path, *, seed: int = 7, until: datetime | None = None, progress: Progress | None = None) -> Manifest:
+def write(
+    folder: Path, *, seed: int = 7, until: datetime | None = None, progress: Progress | None = None
+) -> Manifest:
     """Write the whole county into the folder and return what to ingest, in order.
 
     The same seed and `until` (when the 30 days of observations end; default: this hour) give the same files.
@@ -52,9 +54,15 @@ def write(folder: Path, *, seed: int = 7, until: datetime | None = None, progres
     tell("land cover")
     green = cover.greens(block, graph, np.random.default_rng([seed, 3]))
     land_use = cover.land_use(block, green)
-    entries.append(cover.write(cover.waters(), folder, "water", zh="水系", en="Water", kind="features", prefix="W"))
-    entries.append(cover.write(green, folder, "green", zh="绿地与农田", en="Green land", kind="features", prefix="G"))
-    entries.append(cover.write(land_use, folder, "land_use", zh="土地利用现状", en="Land use", kind="zones", prefix="LU"))
+    entries.append(
+        cover.write(cover.waters(), folder, "water", zh="水系", en="Water", kind="features", prefix="W")
+    )
+    entries.append(
+        cover.write(green, folder, "green", zh="绿地与农田", en="Green land", kind="features", prefix="G")
+    )
+    entries.append(
+        cover.write(land_use, folder, "land_use", zh="土地利用现状", en="Land use", kind="zones", prefix="LU")
+    )
     entries.append(streets.write(graph, folder))
     tell("buildings")
     houses = buildings.build(block, graph, seed)
@@ -75,7 +83,14 @@ def write(folder: Path, *, seed: int = 7, until: datetime | None = None, progres
     entries.append(cameras.write(graph, folder))
     tell("places, grid, parcels")
     entries.append(places.write(places.find(block, np.random.default_rng([seed, 6])), folder))
-    entries += governance.write(governance.areas(block, np.random.default_rng([seed, 7])), block, folder, np.random.default_rng([seed, 8]))
-    contents = manifest.Manifest(entries=tuple(entries), site=manifest.site(), seed=seed, until=end.isoformat())
+    entries += governance.write(
+        governance.areas(block, np.random.default_rng([seed, 7])),
+        block,
+        folder,
+        np.random.default_rng([seed, 8]),
+    )
+    contents = manifest.Manifest(
+        entries=tuple(entries), site=manifest.site(), seed=seed, until=end.isoformat()
+    )
     manifest.save(contents, folder)
     return contents

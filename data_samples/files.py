@@ -42,13 +42,23 @@ def moved(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
         at[:, :2] = np.round(at[:, :2] + MOVE, 2)
         return at
 
-    return shapely.transform(shapes, shift, include_z=bool(shapely.has_z(shapes).any()))
+    whole = shapely.transform(shapes, shift, include_z=bool(shapely.has_z(shapes).any()))
+    return np.asarray(whole, dtype=object)
+
+
+def blanked(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """The values with None (a null in the file) where the mask is true."""
+    filled = values.astype(object)
+    filled[where] = None
+    return filled
 
 
 def table(shapes: NDArray[np.object_], columns: Mapping[str, Any]) -> pa.Table:
     """Local shapes and their columns as an Arrow table with WKB in EPSG:4548."""
     arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
-    return pa.table({**arrays, "geometry": pa.array(shapely.to_wkb(moved(shapes), flavor="iso"), type=pa.binary())})
+    return pa.table(
+        {**arrays, "geometry": pa.array(shapely.to_wkb(moved(shapes), flavor="iso"), type=pa.binary())}
+    )
 
 
 def vector(path: Path, shapes: NDArray[np.object_], columns: Mapping[str, Any], *, geometry: str) -> None:
@@ -74,15 +84,27 @@ def raster(path: Path, bands: NDArray[Any], *, cell: float, photo: bool = False)
     packing: dict[str, Any] = {"compress": "deflate", "predictor": 3, "zlevel": 6, "num_threads": 2}
     if photo:
         packing = {"compress": "jpeg", "jpeg_quality": 78, "photometric": "ycbcr", "interleave": "pixel"}
-    profile = {"driver": "GTiff", "width": columns, "height": rows, "count": count, "dtype": bands.dtype, "crs": place.CRS}
+    profile = {
+        "driver": "GTiff",
+        "width": columns,
+        "height": rows,
+        "count": count,
+        "dtype": bands.dtype,
+        "crs": place.CRS,
+    }
     transform = from_origin(place.EAST, place.NORTH + place.HEIGHT, cell, cell)
-    with rasterio.open(path, "w", **profile, transform=transform, tiled=True, blockxsize=256, blockysize=256, **packing) as out:
+    with rasterio.open(
+        path, "w", **profile, transform=transform, tiled=True, blockxsize=256, blockysize=256, **packing
+    ) as out:
         out.write(bands)
 
 
 def lonlat(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 2) longitude and latitude, degrees CGCS2000, of local positions; 7 decimals, a centimetre."""
-    from pyproj import Transformer  # noqa: PLC0415 - only the few layers that state degrees need it
+    from pyproj import Transformer
 
     east, north = (points + MOVE).T
-    return np.round(np.column_stack(Transformer.from_crs(place.CRS, "EPSG:4490", always_xy=True).transform(east, north)), 7)
+    return np.round(
+        np.column_stack(Transformer.from_crs(place.CRS, "EPSG:4490", always_xy=True).transform(east, north)),
+        7,
+    )

@@ -22,9 +22,17 @@ if TYPE_CHECKING:
 COUNTY_CODE = "379901"
 """Six digits as GB/T 2260 has them; this number is nobody's."""
 TOWNS = (
-    ("海丰街道", 4200, 5900), ("渤海街道", 5900, 5000), ("棣新街道", 3000, 4700), ("滨河新区街道", 4700, 1900),
-    ("临港街道", 8000, 5600), ("沙河镇", 700, 4700), ("盐场镇", 3400, 8000), ("港口镇", 7600, 8200), ("南山镇", 1500, 1300), ("河口镇", 8200, 1700),
-)  # fmt: skip
+    ("海丰街道", 4200, 5900),
+    ("渤海街道", 5900, 5000),
+    ("棣新街道", 3000, 4700),
+    ("滨河新区街道", 4700, 1900),
+    ("临港街道", 8000, 5600),
+    ("沙河镇", 700, 4700),
+    ("盐场镇", 3400, 8000),
+    ("港口镇", 7600, 8200),
+    ("南山镇", 1500, 1300),
+    ("河口镇", 8200, 1700),
+)
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英华玉兰建国志文斌晓东海燕春梅"
 
@@ -33,8 +41,8 @@ def people(rng: np.random.Generator, count: int) -> NDArray[np.object_]:
     """Invented names."""
     first = np.array(list(SURNAMES))[rng.integers(len(SURNAMES), size=count)]
     rest = np.array(list(GIVEN))[rng.integers(len(GIVEN), size=(2, count))]
-    short = rng.random(count) < 0.35  # noqa: PLR2004
-    return np.char.add(np.char.add(first, rest[0]), np.where(short, "", rest[1])).astype(object)
+    short = rng.random(count) < 0.35
+    return np.asarray(np.char.add(np.char.add(first, rest[0]), np.where(short, "", rest[1])), dtype=object)
 
 
 def phones(rng: np.random.Generator, count: int) -> NDArray[np.object_]:
@@ -59,7 +67,7 @@ def areas(blocks: Blocks, rng: np.random.Generator) -> Areas:
     seeds, names = _communities()
     community = _nearest(shapely.get_coordinates(shapely.centroid(cells)), seeds)
     town_of = _nearest(seeds, np.array([(x, y) for _, x, y in TOWNS], dtype=np.float64))
-    # Numbered town by town, community by community, as the code of GB/T 30428 is built: district, street, community, cell.
+    # Numbered as the code of GB/T 30428 is built: district, street, community, cell.
     rank = np.lexsort((community, town_of[community]))
     cells, community = cells[rank], community[rank]
     town = town_of[community]
@@ -68,19 +76,35 @@ def areas(blocks: Blocks, rng: np.random.Generator) -> Areas:
     _, cell_code, _ = _coded(np.arange(len(cells)), community_code)
     named = [names[k] for k in community[community_first]]
     return Areas(
-        shapes=np.concatenate(([shapely.union_all(cells)], _unions(cells, town_code), _unions(cells, community_code), cells)),
+        shapes=np.concatenate(
+            ([shapely.union_all(cells)], _unions(cells, town_code), _unions(cells, community_code), cells)
+        ),
         level=np.repeat([1, 2, 3, 4], [1, len(town_first), len(community_first), len(cells)]),
-        code=np.concatenate(([COUNTY_CODE], town_code[town_first], community_code[community_first], cell_code)).astype(object),
-        parent=np.concatenate(([""], np.full(len(town_first), COUNTY_CODE), town_code[community_first], community_code)).astype(object),
+        code=np.concatenate(
+            ([COUNTY_CODE], town_code[town_first], community_code[community_first], cell_code)
+        ).astype(object),
+        parent=np.concatenate(
+            ([""], np.full(len(town_first), COUNTY_CODE), town_code[community_first], community_code)
+        ).astype(object),
         name=np.array(
-            [place.ZH, *(TOWNS[k][0] for k in town[town_first]), *named, *(f"{names[k]}第{int(c[-3:])}网格" for k, c in zip(community, cell_code, strict=True))],
+            [
+                place.ZH,
+                *(TOWNS[k][0] for k in town[town_first]),
+                *named,
+                *(f"{names[k]}第{int(c[-3:])}网格" for k, c in zip(community, cell_code, strict=True)),
+            ],
             dtype=object,
         ),
     )
 
 
-def _coded(group: NDArray[np.int64], parent: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.int64]]:
-    """The groups, each row's code (its parent's and three digits that count within the parent), each group's first row."""
+def _coded(
+    group: NDArray[np.int64], parent: NDArray[np.str_]
+) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.int64]]:
+    """The groups, each row's code and each group's first row.
+
+    A code is the parent's and three digits that count within the parent.
+    """
     groups, first, row = np.unique(group, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     owner = parent[first[order]]
@@ -100,29 +124,75 @@ def _communities() -> tuple[NDArray[np.float64], list[str]]:
     """Middles and names of the communities and villages."""
     villages = [(name, middle) for name, middle, _ in skeleton.villages()]
     p, q = np.meshgrid(np.arange(-2000, 2600, 920.0), [-3800, -2950, -1100, -350, 450, 1300])
-    keep = ~((p < -1700) & (q < -2000))  # noqa: PLR2004 - fields
+    keep = ~((p < -1700) & (q < -2000))
     urban = place.from_town(np.column_stack((p[keep], q[keep])))
-    outer = np.array([(8000, 5900), (8100, 4900), (7500, 8300), (3200, 8300), (900, 8300), (5600, 8500), (8200, 1400)], dtype=np.float64)
-    names = [f"{name}社区" for name in "朝阳 东风 新华 文化 建设 和平 胜利 解放 光明 团结 友谊 幸福 红旗 向阳 长江 黄河 泰山 海河 渤海 海滨 金盾 学苑 民安 瑞海 福海 祥海 丽海 景海 盛海 宁海 安海".split()]
+    outer = np.array(
+        [(8000, 5900), (8100, 4900), (7500, 8300), (3200, 8300), (900, 8300), (5600, 8500), (8200, 1400)],
+        dtype=np.float64,
+    )
+    names = [
+        f"{name}社区"
+        for name in [
+            "朝阳",
+            "东风",
+            "新华",
+            "文化",
+            "建设",
+            "和平",
+            "胜利",
+            "解放",
+            "光明",
+            "团结",
+            "友谊",
+            "幸福",
+            "红旗",
+            "向阳",
+            "长江",
+            "黄河",
+            "泰山",
+            "海河",
+            "渤海",
+            "海滨",
+            "金盾",
+            "学苑",
+            "民安",
+            "瑞海",
+            "福海",
+            "祥海",
+            "丽海",
+            "景海",
+            "盛海",
+            "宁海",
+            "安海",
+        ]
+    ]
     extra = ["工业园社区", "临港社区", "港区社区", "盐场一社区", "盐场二社区", "盐场三社区", "养殖场社区"]
     urban_names = [names[k % len(names)] for k in range(len(urban))]
-    return np.vstack((np.array([middle for _, middle in villages]), urban, outer)), [*(name for name, _ in villages), *urban_names, *extra]
+    return np.vstack((np.array([middle for _, middle in villages]), urban, outer)), [
+        *(name for name, _ in villages),
+        *urban_names,
+        *extra,
+    ]
 
 
 def _cells(blocks: Blocks, rng: np.random.Generator) -> NDArray[np.object_]:
     """Faces in neighbourly heaps of a few; big faces of open country are cells of their own."""
     centre = shapely.get_coordinates(shapely.centroid(blocks.face))
     size = shapely.area(blocks.face)
-    weight = np.where(size > 4e5, 1e6, np.sqrt(size))  # noqa: PLR2004 - open country
+    weight = np.where(size > 4e5, 1e6, np.sqrt(size))
     order = rng.permutation(len(centre))
     seeds: list[int] = []
     for k in order.tolist():
-        near = [s for s in seeds if np.hypot(*(centre[k] - centre[s])) < (330 if blocks.use[k] != "village" else 210)]
-        if not near or weight[k] >= 1e6:  # noqa: PLR2004
+        near = [
+            s
+            for s in seeds
+            if np.hypot(*(centre[k] - centre[s])) < (330 if blocks.use[k] != "village" else 210)
+        ]
+        if not near or weight[k] >= 1e6:
             seeds.append(k)
-    small = np.array([s for s in seeds if weight[s] < 1e6])  # noqa: PLR2004
+    small = np.array([s for s in seeds if weight[s] < 1e6])
     heap = small[_nearest(centre, centre[small])]
-    heap[weight >= 1e6] = np.flatnonzero(weight >= 1e6)  # noqa: PLR2004
+    heap[weight >= 1e6] = np.flatnonzero(weight >= 1e6)
     return np.array([shapely.union_all(blocks.face[heap == k]) for k in np.unique(heap)], dtype=object)
 
 
@@ -136,14 +206,23 @@ def parcels(blocks: Blocks) -> tuple[NDArray[np.object_], dict[str, Any]]:
     shapes = shapely.get_parts(blocks.land[built])
     owner = np.repeat(np.flatnonzero(built), shapely.get_num_geometries(blocks.land[built]))
     use = np.array([LAND_USE[use] for use in blocks.use[owner]], dtype=object)
-    state = np.isin(use, ["government", "education", "health", "culture", "park", "utility", "sports", "transport"])
+    state = np.isin(
+        use, ["government", "education", "health", "culture", "park", "utility", "sports", "transport"]
+    )
     columns = {
-        "宗地号": np.array([f"{COUNTY_CODE}001{k // 200 + 1:03d}GB{k % 200 + 1:05d}" for k in range(len(shapes))], dtype=object),
+        "宗地号": np.array(
+            [f"{COUNTY_CODE}001{k // 200 + 1:03d}GB{k % 200 + 1:05d}" for k in range(len(shapes))],
+            dtype=object,
+        ),
         "宗地用途": use,
         "用途名称": np.array([USES_ZH[u] for u in use], dtype=object),
         "宗地面积": np.round(shapely.area(shapes), 1),
         "权利性质": np.where(use == "village", "集体土地", np.where(state, "划拨", "出让")).astype(object),
-        "权利人": np.where(use == "village", blocks.name[owner] + "村集体", np.where(blocks.name[owner] == "", "（虚构权利人）", blocks.name[owner])).astype(object),
+        "权利人": np.where(
+            use == "village",
+            blocks.name[owner] + "村集体",
+            np.where(blocks.name[owner] == "", "（虚构权利人）", blocks.name[owner]),
+        ).astype(object),
     }
     return shapely.multipolygons(shapes[:, None]), columns
 
@@ -158,8 +237,20 @@ def height_limits() -> tuple[NDArray[np.object_], dict[str, Any]]:
     beam = shapely.LineString(place.from_town(np.array([(-2400.0, 1500.0), (2400.0, -1300.0)])))
     rows = [
         (town((-850, 0), (450, 0), (450, 800), (-850, 800)), 12.0, "望海古城历史文化保护区"),
-        (town((-1150, -250), (760, -250), (760, 1050), (-1150, 1050)).difference(town((-850, 0), (450, 0), (450, 800), (-850, 800))), 24.0, "望海古城建设控制地带"),
-        (shapely.Polygon(land.river.buffer(320).exterior).difference(land.river).intersection(land.boundary.difference(land.sea)), 36.0, "望海河滨水景观控制带"),
+        (
+            town((-1150, -250), (760, -250), (760, 1050), (-1150, 1050)).difference(
+                town((-850, 0), (450, 0), (450, 800), (-850, 800))
+            ),
+            24.0,
+            "望海古城建设控制地带",
+        ),
+        (
+            shapely.Polygon(land.river.buffer(320).exterior)
+            .difference(land.river)
+            .intersection(land.boundary.difference(land.sea)),
+            36.0,
+            "望海河滨水景观控制带",
+        ),
         (land.lake.buffer(160).difference(land.lake), 24.0, "海天湖视廊"),
         (beam.buffer(45, cap_style="flat"), 60.0, "微波通道净空"),
         (shapely.Point(8_000, 6_900).buffer(900), 45.0, "气象雷达净空"),
@@ -171,7 +262,9 @@ def height_limits() -> tuple[NDArray[np.object_], dict[str, Any]]:
         "max_height": np.array([limit for _, limit, _ in rows]),
         "reason": np.array([reason for _, _, reason in rows], dtype=object),
     }
-    parts, owner = shapely.get_parts(np.array([shape for shape, _, _ in rows], dtype=object), return_index=True)
+    parts, owner = shapely.get_parts(
+        np.array([shape for shape, _, _ in rows], dtype=object), return_index=True
+    )
     return np.asarray(shapely.multipolygons(parts, indices=owner), dtype=object), columns
 
 
@@ -183,29 +276,70 @@ def write(found: Areas, blocks: Blocks, folder: Path, rng: np.random.Generator) 
         "网格编码": found.code,
         "网格名称": found.name,
         "层级": found.level,
-        "上级编码": np.where(found.parent == "", None, found.parent).astype(object),
+        "上级编码": files.blanked(found.parent, found.parent == ""),
         "负责人": people(rng, count),
         "联系电话": phones(rng, count),
         "面积": np.round(shapely.area(found.shapes), 1),
     }
-    files.vector(folder / "grid.gpkg", np.asarray(shapely.multipolygons(parts, indices=owner), dtype=object), columns, geometry="MultiPolygon")
+    files.vector(
+        folder / "grid.gpkg",
+        np.asarray(shapely.multipolygons(parts, indices=owner), dtype=object),
+        columns,
+        geometry="MultiPolygon",
+    )
     files.vector(folder / "parcels.gpkg", *parcels(blocks), geometry="MultiPolygon")
     files.vector(folder / "height_limits.gpkg", *height_limits(), geometry="MultiPolygon")
     common: dict[str, Any] = {"crs": place.CRS, "valid_from": "2021-07-01", "visible": False}
     return [
         Entry(
-            file="grid.gpkg", layer="grid", kind="grids", title={"zh": "四级网格", "en": "Four-level grid"}, theme="governance", department=offices.CITY,
-            columns={"id": "网格编码", "name": "网格名称", "level": "层级", "parent": "上级编码", "manager": "负责人", "phone": "联系电话", "area": "面积"},
-            column_titles={"level": {"zh": "层级", "en": "Level"}, "area": {"zh": "面积", "en": "Area", "unit": "m2"}}, **common,
+            file="grid.gpkg",
+            layer="grid",
+            kind="grids",
+            title={"zh": "四级网格", "en": "Four-level grid"},
+            theme="governance",
+            department=offices.CITY,
+            columns={
+                "id": "网格编码",
+                "name": "网格名称",
+                "level": "层级",
+                "parent": "上级编码",
+                "manager": "负责人",
+                "phone": "联系电话",
+                "area": "面积",
+            },
+            column_titles={
+                "level": {"zh": "层级", "en": "Level"},
+                "area": {"zh": "面积", "en": "Area", "unit": "m2"},
+            },
+            **common,
         ),
         Entry(
-            file="parcels.gpkg", layer="parcels", kind="parcels", title={"zh": "宗地", "en": "Parcels"}, theme="planning", department=offices.NATURE,
-            columns={"id": "宗地号", "use": "宗地用途", "use_zh": "用途名称", "area": "宗地面积", "tenure": "权利性质", "owner": "权利人"},
-            column_titles={"area": {"zh": "宗地面积", "en": "Area", "unit": "m2"}}, **common,
+            file="parcels.gpkg",
+            layer="parcels",
+            kind="parcels",
+            title={"zh": "宗地", "en": "Parcels"},
+            theme="planning",
+            department=offices.NATURE,
+            columns={
+                "id": "宗地号",
+                "use": "宗地用途",
+                "use_zh": "用途名称",
+                "area": "宗地面积",
+                "tenure": "权利性质",
+                "owner": "权利人",
+            },
+            column_titles={"area": {"zh": "宗地面积", "en": "Area", "unit": "m2"}},
+            **common,
         ),
         Entry(
-            file="height_limits.gpkg", layer="height_limits", kind="zones", title={"zh": "限高区", "en": "Height limits"}, theme="planning", department=offices.NATURE,
+            file="height_limits.gpkg",
+            layer="height_limits",
+            kind="zones",
+            title={"zh": "限高区", "en": "Height limits"},
+            theme="planning",
+            department=offices.NATURE,
             columns={"id": "id", "name": "name", "max_height": "max_height", "reason": "reason"},
-            column_titles={"max_height": {"zh": "限高", "en": "Height limit", "unit": "m"}}, **common,
+            column_titles={"max_height": {"zh": "限高", "en": "Height limit", "unit": "m"}},
+            **common,
         ),
-    ]  # fmt: skip
+    ]

@@ -73,10 +73,14 @@ def houses(blocks: Blocks, rng: np.random.Generator) -> list[House]:
 
 
 def _block(blocks: Blocks, name: str) -> shapely.Polygon:
-    return max(shapely.get_parts(blocks.land[np.flatnonzero(blocks.name == name)[0]]), key=lambda part: part.area)
+    return max(
+        shapely.get_parts(blocks.land[np.flatnonzero(blocks.name == name)[0]]), key=lambda part: part.area
+    )
 
 
-def _frame(land: shapely.Polygon) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+def _frame(
+    land: shapely.Polygon,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
     """Middle, half width and half depth of the block as vectors, and its angle."""
     corners = shapely.get_coordinates(shapely.oriented_envelope(land))[:4]
     a, b = corners[1] - corners[0], corners[2] - corners[1]
@@ -98,42 +102,105 @@ def _old_street(land: shapely.Polygon, rng: np.random.Generator) -> list[House]:
     for row, y in enumerate((-0.68, -0.22, 0.22, 0.68)):
         for k, x in enumerate(np.linspace(-0.78, 0.78, 10)):
             east, north, angle = _at(land, float(x), y)
-            two = bool(rng.random() < 0.4)  # noqa: PLR2004
+            two = bool(rng.random() < 0.4)
             eaves = 6.4 if two else 3.5
             roof = "hipped" if k in {0, 9} else "gabled"
-            made.append(House(
-                name=f"望海古街{row * 10 + k + 1}号", use="commercial", east=east, north=north, width=float(rng.uniform(11.0, 13.4)), depth=float(rng.uniform(9, 11.5)),
-                angle=angle, eaves=eaves, ridge=eaves + float(rng.uniform(2.6, 3.3)), roof=roof, storeys=1 + two, year=int(rng.integers(1905, 1936)),
-            ))  # fmt: skip
-    for name, x, width, eaves in (("望海楼", 0.0, 20.0, 15.0), ("古街东阁", 0.93, 9.0, 8.0), ("古街西阁", -0.93, 9.0, 8.0)):
-        east, north, angle = _at(land, x, 0.0)
-        made.append(House(name=name, use="culture", east=east, north=north, width=width, depth=width * 0.8, angle=angle, eaves=eaves, ridge=eaves + 6, roof="pyramid" if x else "hipped", storeys=3, year=1898))
+            made.append(
+                House(
+                    name=f"望海古街{row * 10 + k + 1}号",
+                    use="commercial",
+                    east=east,
+                    north=north,
+                    width=float(rng.uniform(11.0, 13.4)),
+                    depth=float(rng.uniform(9, 11.5)),
+                    angle=angle,
+                    eaves=eaves,
+                    ridge=eaves + float(rng.uniform(2.6, 3.3)),
+                    roof=roof,
+                    storeys=1 + two,
+                    year=int(rng.integers(1905, 1936)),
+                )
+            )
+    for name, end, width, high in (
+        ("望海楼", 0.0, 20.0, 15.0),
+        ("古街东阁", 0.93, 9.0, 8.0),
+        ("古街西阁", -0.93, 9.0, 8.0),
+    ):
+        east, north, angle = _at(land, end, 0.0)
+        made.append(
+            House(
+                name=name,
+                use="culture",
+                east=east,
+                north=north,
+                width=width,
+                depth=width * 0.8,
+                angle=angle,
+                eaves=high,
+                ridge=high + 6,
+                roof="pyramid" if end else "hipped",
+                storeys=3,
+                year=1898,
+            )
+        )
     return made
 
 
 def _culture(land: shapely.Polygon) -> list[House]:
     rows = (
-        ("望海县博物馆", -0.56, 0.45, 64, 40, 16, 22, "hipped", 3, 2016), ("望海县图书馆", 0.56, 0.45, 60, 40, 18, 18, "flat", 4, 2016),
-        ("望海大剧院", 0.0, -0.1, 58, 58, 20, 34, "pyramid", 3, 2018), ("望海县档案馆", -0.62, -0.55, 44, 26, 17, 17, "flat", 4, 2017),
-        ("青少年宫", 0.62, -0.55, 44, 28, 12, 18, "gabled", 3, 2017), ("规划展览馆", 0.0, 0.72, 48, 22, 13, 13, "flat", 2, 2019),
-    )  # fmt: skip
+        ("望海县博物馆", -0.56, 0.45, 64, 40, 16, 22, "hipped", 3, 2016),
+        ("望海县图书馆", 0.56, 0.45, 60, 40, 18, 18, "flat", 4, 2016),
+        ("望海大剧院", 0.0, -0.1, 58, 58, 20, 34, "pyramid", 3, 2018),
+        ("望海县档案馆", -0.62, -0.55, 44, 26, 17, 17, "flat", 4, 2017),
+        ("青少年宫", 0.62, -0.55, 44, 28, 12, 18, "gabled", 3, 2017),
+        ("规划展览馆", 0.0, 0.72, 48, 22, 13, 13, "flat", 2, 2019),
+    )
     made = []
     for name, x, y, width, depth, eaves, ridge, roof, storeys, year in rows:
         east, north, angle = _at(land, x, y)
-        made.append(House(name=name, use="culture", east=east, north=north, width=width, depth=depth, angle=angle, eaves=eaves, ridge=ridge, roof=roof, storeys=storeys, year=year))
+        made.append(
+            House(
+                name=name,
+                use="culture",
+                east=east,
+                north=north,
+                width=width,
+                depth=depth,
+                angle=angle,
+                eaves=eaves,
+                ridge=ridge,
+                roof=roof,
+                storeys=storeys,
+                year=year,
+            )
+        )
     return made
 
 
 def _pavilions(land: shapely.Polygon, park: str, rng: np.random.Generator) -> list[House]:
     """A pavilion or two and a tea house in each park."""
     made = []
-    for k, (x, y, roof) in enumerate(((0.4, 0.35, "pyramid"), (-0.45, -0.3, "pyramid"), (-0.3, 0.5, "gabled"))):
+    for k, (x, y, roof) in enumerate(
+        ((0.4, 0.35, "pyramid"), (-0.45, -0.3, "pyramid"), (-0.3, 0.5, "gabled"))
+    ):
         east, north, angle = _at(land, x, y)
         size = 7.0 if roof == "pyramid" else 16.0
-        made.append(House(
-            name=park + ("听涛亭", "望海亭", "茶室")[k], use="culture", east=east, north=north, width=size, depth=min(size, 9.0), angle=angle + float(rng.uniform(-0.2, 0.2)),
-            eaves=3.4, ridge=6.2, roof=roof, storeys=1, year=int(rng.integers(1995, 2020)),
-        ))  # fmt: skip
+        made.append(
+            House(
+                name=park + ("听涛亭", "望海亭", "茶室")[k],
+                use="culture",
+                east=east,
+                north=north,
+                width=size,
+                depth=min(size, 9.0),
+                angle=angle + float(rng.uniform(-0.2, 0.2)),
+                eaves=3.4,
+                ridge=6.2,
+                roof=roof,
+                storeys=1,
+                year=int(rng.integers(1995, 2020)),
+            )
+        )
     return made
 
 
@@ -142,35 +209,58 @@ def footprint(house: House) -> shapely.Polygon:
     x, y = house.width / 2, house.depth / 2
     cos, sin = np.cos(house.angle), np.sin(house.angle)
     corners = np.array([(-x, -y), (x, -y), (x, y), (-x, y)]) @ np.array([[cos, sin], [-sin, cos]])
-    return shapely.Polygon(corners + [house.east, house.north])
+    return shapely.Polygon(corners + np.array([house.east, house.north]))
 
 
 def faces(house: House, foot: float) -> list[tuple[str, NDArray[np.float64]]]:
-    """Surface type and ring (counter-clockwise seen from outside, local metres) of each face; `foot` is the height of the floor."""
+    """Surface type and ring of each face; `foot` is the height of the floor.
+
+    Rings are (n, 3), local metres, counter-clockwise seen from outside.
+    """
     floor = np.column_stack((shapely.get_coordinates(footprint(house))[:4], np.full(4, foot)))
-    edge = floor + [0, 0, house.eaves]
+    edge = floor + np.array([0, 0, house.eaves])
     top = foot + max(house.ridge, house.eaves)
     west, east = (edge[0] + edge[3]) / 2, (edge[1] + edge[2]) / 2
     west[2] = east[2] = top
     ground = ("GroundSurface", floor[::-1])
-    south, right, north, left = (np.array([floor[k], floor[(k + 1) % 4], edge[(k + 1) % 4], edge[k]]) for k in range(4))
+    south, right, north, left = (
+        np.array([floor[k], floor[(k + 1) % 4], edge[(k + 1) % 4], edge[k]]) for k in range(4)
+    )
     walls = [("WallSurface", wall) for wall in (south, right, north, left)]
     if house.roof == "flat":
         return [ground, *walls, ("RoofSurface", edge)]
     if house.roof == "pyramid":
         tip = edge.mean(axis=0)
         tip[2] = top
-        return [ground, *walls, *(("RoofSurface", np.array([edge[k], edge[(k + 1) % 4], tip])) for k in range(4))]
-    slopes = [("RoofSurface", np.array([edge[0], edge[1], east, west])), ("RoofSurface", np.array([edge[2], edge[3], west, east]))]
+        return [
+            ground,
+            *walls,
+            *(("RoofSurface", np.array([edge[k], edge[(k + 1) % 4], tip])) for k in range(4)),
+        ]
+    slopes = [
+        ("RoofSurface", np.array([edge[0], edge[1], east, west])),
+        ("RoofSurface", np.array([edge[2], edge[3], west, east])),
+    ]
     if house.roof == "gabled":
         right, left = np.vstack((right[:3], [east], right[3:])), np.vstack((left[:3], [west], left[3:]))
-        return [ground, ("WallSurface", south), ("WallSurface", right), ("WallSurface", north), ("WallSurface", left), *slopes]
+        return [
+            ground,
+            ("WallSurface", south),
+            ("WallSurface", right),
+            ("WallSurface", north),
+            ("WallSurface", left),
+            *slopes,
+        ]
     inset = min(house.depth / 2, house.width * 0.4) / house.width
     west, east = west + (east - west) * inset, east - (east - west) * inset
     return [
-        ground, *walls, ("RoofSurface", np.array([edge[0], edge[1], east, west])), ("RoofSurface", np.array([edge[1], edge[2], east])),
-        ("RoofSurface", np.array([edge[2], edge[3], west, east])), ("RoofSurface", np.array([edge[3], edge[0], west])),
-    ]  # fmt: skip
+        ground,
+        *walls,
+        ("RoofSurface", np.array([edge[0], edge[1], east, west])),
+        ("RoofSurface", np.array([edge[1], edge[2], east])),
+        ("RoofSurface", np.array([edge[2], edge[3], west, east])),
+        ("RoofSurface", np.array([edge[3], edge[0], west])),
+    ]
 
 
 def _add(model: Model, house: House, number: int, ground: Ground) -> None:
@@ -181,15 +271,26 @@ def _add(model: Model, house: House, number: int, ground: Ground) -> None:
     model.objects[f"LM{number:03d}"] = {
         "type": "Building",
         "attributes": {
-            "name": house.name, "function": house.use, "use": house.use, "yearOfConstruction": house.year, "storeysAboveGround": house.storeys,
-            "measuredHeight": round(max(house.ridge, house.eaves), 2), "roofType": house.roof,
+            "name": house.name,
+            "function": house.use,
+            "use": house.use,
+            "yearOfConstruction": house.year,
+            "storeysAboveGround": house.storeys,
+            "measuredHeight": round(max(house.ridge, house.eaves), 2),
+            "roofType": house.roof,
         },
-        "geometry": [{
-            "type": "Solid", "lod": "2",
-            "boundaries": [[[[model.vertex(point + move) for point in ring]] for _, ring in shell]],
-            "semantics": {"surfaces": [{"type": kind} for kind in kinds], "values": [[kinds.index(kind) for kind, _ in shell]]},
-        }],
-    }  # fmt: skip
+        "geometry": [
+            {
+                "type": "Solid",
+                "lod": "2",
+                "boundaries": [[[[model.vertex(point + move) for point in ring]] for _, ring in shell]],
+                "semantics": {
+                    "surfaces": [{"type": kind} for kind in kinds],
+                    "values": [[kinds.index(kind) for kind, _ in shell]],
+                },
+            }
+        ],
+    }
 
 
 def write(found: list[House], ground: Ground, folder: Path) -> Entry:
@@ -204,7 +305,9 @@ def write(found: list[House], ground: Ground, folder: Path) -> Entry:
         "metadata": {
             "title": f"{place.ZH} landmarks (invented)",
             "referenceSystem": "https://www.opengis.net/def/crs/EPSG/0/4548",
-            "geographicalExtent": np.round(np.concatenate((corners.min(axis=0), corners.max(axis=0))), 3).tolist(),
+            "geographicalExtent": np.round(
+                np.concatenate((corners.min(axis=0), corners.max(axis=0))), 3
+            ).tolist(),
         },
         "transform": {"scale": [SCALE] * 3, "translate": [place.EAST, place.NORTH, 0.0]},
         "CityObjects": model.objects,
@@ -212,7 +315,20 @@ def write(found: list[House], ground: Ground, folder: Path) -> Entry:
     }
     (folder / "landmarks.city.json").write_bytes(orjson.dumps(city))
     return Entry(
-        file="landmarks.city.json", layer="landmarks", kind="buildings", crs=place.CRS, vertical=place.VERTICAL, valid_from="2021-07-01",
-        title={"zh": "地标建筑", "en": "Landmarks"}, theme="buildings", department=offices.HOUSING,
-        columns={"name": "name", "use": "use", "storeys": "storeysAboveGround", "height": "measuredHeight", "year_built": "yearOfConstruction"},
-    )  # fmt: skip
+        file="landmarks.city.json",
+        layer="landmarks",
+        kind="buildings",
+        crs=place.CRS,
+        vertical=place.VERTICAL,
+        valid_from="2021-07-01",
+        title={"zh": "地标建筑", "en": "Landmarks"},
+        theme="buildings",
+        department=offices.HOUSING,
+        columns={
+            "name": "name",
+            "use": "use",
+            "storeys": "storeysAboveGround",
+            "height": "measuredHeight",
+            "year_built": "yearOfConstruction",
+        },
+    )

@@ -49,7 +49,9 @@ class Mains:
 
 def survey(graph: Streets, ground: Ground) -> Mains:
     """The spans of every street that pipes may follow."""
-    laid = graph.take((graph.grade != "motorway") & ~graph.oneway & ~np.isin(graph.name, ["河堤路", "海堤路"]))
+    laid = graph.take(
+        (graph.grade != "motorway") & ~graph.oneway & ~np.isin(graph.name, ["河堤路", "海堤路"])
+    )
     length = shapely.length(laid.lines)
     pieces = np.maximum(np.ceil(length / SPAN).astype(np.int64), 1)
     owner = np.repeat(np.arange(len(laid)), pieces - 1)
@@ -69,15 +71,25 @@ def survey(graph: Streets, ground: Ground) -> Mains:
     road_z, sag = _levels(laid, ground, position, owner, share)
     names, code = np.unique(laid.name.astype(str), return_inverse=True)
     return Mains(
-        position=position, normal=normal, road_z=road_z, sag=sag, start=start, end=end,
-        length=np.hypot(*(position[start] - position[end]).T), edge=edge,
-        town=place.to_town((position[start] + position[end]) / 2), grade=laid.grade[edge], name=laid.name[edge],
-        bridge=laid.bridge[edge], lot=np.random.default_rng(5).random(len(names))[code.reshape(-1)][edge],
-    )  # fmt: skip
+        position=position,
+        normal=normal,
+        road_z=road_z,
+        sag=sag,
+        start=start,
+        end=end,
+        length=np.hypot(*(position[start] - position[end]).T),
+        edge=edge,
+        town=place.to_town((position[start] + position[end]) / 2),
+        grade=laid.grade[edge],
+        name=laid.name[edge],
+        bridge=laid.bridge[edge],
+        lot=np.random.default_rng(5).random(len(names))[code.reshape(-1)][edge],
+    )
 
 
 def _at(graph: Streets, edge: NDArray[np.int64], along: NDArray[np.float64]) -> NDArray[np.float64]:
-    return shapely.get_coordinates(shapely.line_interpolate_point(graph.lines[edge], np.maximum(along, 0)))
+    points = shapely.line_interpolate_point(graph.lines[edge], np.maximum(along, 0))
+    return np.asarray(shapely.get_coordinates(points), dtype=np.float64)
 
 
 def _corner_normals(graph: Streets) -> NDArray[np.float64]:
@@ -86,10 +98,13 @@ def _corner_normals(graph: Streets) -> NDArray[np.float64]:
     narrow = np.zeros(len(graph.nodes), dtype=bool)
     lanes = graph.grade == "service"
     narrow[graph.start[lanes]] = narrow[graph.end[lanes]] = True
-    return np.where(narrow, 0.45, 1.0)[:, None] * np.array([[cos - sin, sin + cos]])
+    scale = np.where(narrow, 0.45, 1.0)
+    return np.outer(scale, [cos - sin, sin + cos])
 
 
-def _span_normals(graph: Streets, owner: NDArray[np.int64], ahead: NDArray[np.float64]) -> NDArray[np.float64]:
+def _span_normals(
+    graph: Streets, owner: NDArray[np.int64], ahead: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """North in streets that run east, east in streets that run north; one sign for a whole edge."""
     ends = graph.nodes[graph.end] - graph.nodes[graph.start]
     eastward = (np.abs(ends[:, 0]) >= np.abs(ends[:, 1]))[owner]
@@ -100,7 +115,11 @@ def _span_normals(graph: Streets, owner: NDArray[np.int64], ahead: NDArray[np.fl
 
 
 def _levels(
-    graph: Streets, ground: Ground, position: NDArray[np.float64], owner: NDArray[np.int64], share: NDArray[np.float64]
+    graph: Streets,
+    ground: Ground,
+    position: NDArray[np.float64],
+    owner: NDArray[np.int64],
+    share: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Road heights and sags; a road on a bridge is level between its ends, a pipe goes under the river there."""
     z = ground.at(position)
@@ -112,7 +131,7 @@ def _levels(
     shapely.prepare(water)
     wet = shapely.intersects(water, graph.lines)[owner] & on_bridge
     sag = np.zeros(len(z))
-    deep = np.where(shapely.length(graph.lines)[owner] > 120, 6.0, 2.6)  # noqa: PLR2004 - the river; a canal
+    deep = np.where(shapely.length(graph.lines)[owner] > 120, 6.0, 2.6)
     sag[count:] = np.where(wet, deep * np.sin(np.pi * share) ** 0.7, 0.0)
     return z, sag
 
@@ -121,11 +140,11 @@ def takes(mains: Mains, code: str, plant: int, source: int) -> NDArray[np.bool_]
     """Which spans a type of pipe takes."""
     p, q = mains.town.T
     grade, lot = mains.grade, mains.lot
-    north = (p > -2530) & (p < 2590) & (q > -1540) & (q < 1790)  # noqa: PLR2004
-    east = (p >= 2540) & (p < 3930) & (q > -790) & (q < 1790)  # noqa: PLR2004
-    south = (p > -1740) & (p < 2590) & (q > -4190) & (q < -2440)  # noqa: PLR2004
-    across = (q >= -2460) & (q <= -1500) & (p > -1740) & (p < 2590)  # noqa: PLR2004
-    old = (p > -870) & (p < 470) & (q > -15) & (q < 815)  # noqa: PLR2004
+    north = (p > -2530) & (p < 2590) & (q > -1540) & (q < 1790)
+    east = (p >= 2540) & (p < 3930) & (q > -790) & (q < 1790)
+    south = (p > -1740) & (p < 2590) & (q > -4190) & (q < -2440)
+    across = (q >= -2460) & (q <= -1500) & (p > -1740) & (p < 2590)
+    old = (p > -870) & (p < 470) & (q > -15) & (q < 815)
     town = north | east | south
     main, big, lane = np.isin(grade, MAIN), np.isin(grade, ("trunk", "primary")), grade == "residential"
     dry = ~mains.bridge
@@ -133,22 +152,28 @@ def takes(mains: Mains, code: str, plant: int, source: int) -> NDArray[np.bool_]
         "JP": ((town | across) & (main | (lane & town))) | (grade == "tertiary"),
         "XS": (east & main) | np.isin(mains.name, ["码头路", "港西路", "港东路", "疏港路"]),
         "YS": town & main & ~old & dry,
-        "WS": town & (main | (lane & (lot < 0.35))) & ~old & dry,  # noqa: PLR2004
+        "WS": town & (main | (lane & (lot < 0.35))) & ~old & dry,
         "HS": old & (main | lane),
-        "TR": ((town | across) & (big | (main & (lot < 0.6)) | (lane & south & (lot < 0.5)))) & ~old,  # noqa: PLR2004
+        "TR": ((town | across) & (big | (main & (lot < 0.6)) | (lane & south & (lot < 0.5)))) & ~old,
         "YH": old & (lane | (grade == "secondary")),
-        "MQ": (p > -2530) & (p < -1680) & (q > -770) & (q < 20) & (main | lane),  # noqa: PLR2004
-        "RS": (north & big) | (north & main & (lot < 0.4) & ~old) | (south & main & (lot < 0.7)) | (across & (mains.name == "海丰路")),  # noqa: PLR2004
+        "MQ": (p > -2530) & (p < -1680) & (q > -770) & (q < 20) & (main | lane),
+        "RS": (north & big)
+        | (north & main & (lot < 0.4) & ~old)
+        | (south & main & (lot < 0.7))
+        | (across & (mains.name == "海丰路")),
         "ZQ": east & main,
-        "GD": ((town | across) & (big | (main & (lot < 0.75)))) | ((grade == "tertiary") & (lot < 0.8)),  # noqa: PLR2004
+        "GD": ((town | across) & (big | (main & (lot < 0.75)))) | ((grade == "tertiary") & (lot < 0.8)),
         "LD": town & big,
-        "DH": (town | across) & big & (lot < 0.8),  # noqa: PLR2004
-        "DS": (north & big & (lot < 0.6)) | (old & lane & (lot < 0.5)),  # noqa: PLR2004
-        "XX": ((south | across | east) & main) | (north & (grade == "secondary") & (lot < 0.5)),  # noqa: PLR2004
-    }  # fmt: skip
+        "DH": (town | across) & big & (lot < 0.8),
+        "DS": (north & big & (lot < 0.6)) | (old & lane & (lot < 0.5)),
+        "XX": ((south | across | east) & main) | (north & (grade == "secondary") & (lot < 0.5)),
+    }
     if code in masks:
         return np.asarray(masks[code])
-    goals = {"JY": [source], "SS": [nearest(mains, *at) for at in ((0, 1750), (2560, 0), (0, -3340), (-850, 800), (1750, -1120))]}
+    goals = {
+        "JY": [source],
+        "SS": [nearest(mains, *at) for at in ((0, 1750), (2560, 0), (0, -3340), (-850, 800), (1750, -1120))],
+    }
     return _trunk(mains, plant, goals[code])
 
 
@@ -157,7 +182,7 @@ def nearest(mains: Mains, p: float, q: float) -> int:
     wide = np.isin(mains.grade, (*MAIN, "tertiary"))
     degree = np.bincount(np.concatenate((mains.start[wide], mains.end[wide])), minlength=len(mains.position))
     away = np.hypot(*(place.to_town(mains.position) - [p, q]).T)
-    return int(np.where(degree > 2, away, np.inf).argmin())  # noqa: PLR2004 - a crossing
+    return int(np.where(degree > 2, away, np.inf).argmin())
 
 
 def _trunk(mains: Mains, root: int, goals: list[int]) -> NDArray[np.bool_]:

@@ -62,7 +62,10 @@ def site() -> dict[str, Any]:
         "notice": {"zh": "虚构数据", "en": "Invented data"},
         "bbox": [118.3008, 38.3012, 118.4192, 38.3986],
         "view": {"lon": 118.3560, "lat": 38.3235, "height": 1500.0, "heading": 8.0, "pitch": -28.0},
-        "epochs": [{"at": f"{day}T00:00:00Z", "title": {"zh": f"{day[:4]}年普查", "en": f"{day[:4]} survey"}} for day in EPOCHS],
+        "epochs": [
+            {"at": f"{day}T00:00:00Z", "title": {"zh": f"{day[:4]}年普查", "en": f"{day[:4]} survey"}}
+            for day in EPOCHS
+        ],
     }
 
 

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def surface(rng: np.random.Generator, *, shape: tuple[int, int], cells: tuple[int, int]) -> NDArray[np.float32]:
+def surface(
+    rng: np.random.Generator, *, shape: tuple[int, int], cells: tuple[int, int]
+) -> NDArray[np.float32]:
     """A smooth random surface of the shape, about -1 to 1, that bends `cells` times each way."""
     knots = rng.uniform(-1.8, 1.8, (cells[0] + 3, cells[1] + 3))
     rows, columns = _weights(shape[0], cells[0]), _weights(shape[1], cells[1])
@@ -32,7 +34,10 @@ def _weights(count: int, cells: int) -> NDArray[np.float64]:
 
 
 def upsample(coarse: NDArray[np.float64], factor: int) -> NDArray[np.float32]:
-    """The coarse grid, bilinear, `factor` times as fine: (r, c) cell corners give ((r-1)*factor, (c-1)*factor) cell centres."""
+    """The coarse grid, bilinear, `factor` times as fine.
+
+    (r, c) cell corners give ((r - 1) * factor, (c - 1) * factor) cell centres, float32.
+    """
     tall = _lerp(np.asarray(coarse, dtype=np.float32), factor)
     return np.ascontiguousarray(_lerp(np.ascontiguousarray(tall.T), factor).T)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from data_samples import files
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,21 +19,43 @@ FEATURES = np.array(["非普查", "起讫点", "直线点", "三通", "四通", 
 
 # For each type: (appurtenance, category, share) at through points, then at junctions.
 THROUGH = {
-    "JP": (("消火栓", "hydrant", 0.22), ("阀门", "valve", 0.13)), "XS": (("消火栓", "hydrant", 0.5), ("阀门", "valve", 0.1)),
-    "SS": (("排气阀", "valve", 0.12), ("阀门", "valve", 0.08)), "JY": (("排气阀", "valve", 0.12), ("泵站", "pump", 0.02)),
-    "YS": (("检查井", "manhole", 0.7), ("雨水篦", "inlet", 0.3)), "WS": (("检查井", "manhole", 1.0),), "HS": (("检查井", "manhole", 0.85), ("雨水篦", "inlet", 0.15)),
-    "TR": (("阀门", "valve", 0.12), ("凝水缸", "drip", 0.06)), "YH": (("阀门", "valve", 0.15),), "MQ": (("凝水缸", "drip", 0.15),),
-    "RS": (("阀门", "valve", 0.12), ("补偿器", "compensator", 0.1)), "ZQ": (("疏水阀", "valve", 0.25),),
-    "GD": (("人孔", "manhole", 0.5), ("手孔", "handhole", 0.3)), "LD": (("路灯", "lamp", 0.9),),
-    "DH": (("人孔", "manhole", 0.55), ("手孔", "handhole", 0.3)), "DS": (("手孔", "handhole", 0.6),), "XX": (("人孔", "manhole", 0.5), ("手孔", "handhole", 0.35)),
-}  # fmt: skip
+    "JP": (("消火栓", "hydrant", 0.22), ("阀门", "valve", 0.13)),
+    "XS": (("消火栓", "hydrant", 0.5), ("阀门", "valve", 0.1)),
+    "SS": (("排气阀", "valve", 0.12), ("阀门", "valve", 0.08)),
+    "JY": (("排气阀", "valve", 0.12), ("泵站", "pump", 0.02)),
+    "YS": (("检查井", "manhole", 0.7), ("雨水篦", "inlet", 0.3)),
+    "WS": (("检查井", "manhole", 1.0),),
+    "HS": (("检查井", "manhole", 0.85), ("雨水篦", "inlet", 0.15)),
+    "TR": (("阀门", "valve", 0.12), ("凝水缸", "drip", 0.06)),
+    "YH": (("阀门", "valve", 0.15),),
+    "MQ": (("凝水缸", "drip", 0.15),),
+    "RS": (("阀门", "valve", 0.12), ("补偿器", "compensator", 0.1)),
+    "ZQ": (("疏水阀", "valve", 0.25),),
+    "GD": (("人孔", "manhole", 0.5), ("手孔", "handhole", 0.3)),
+    "LD": (("路灯", "lamp", 0.9),),
+    "DH": (("人孔", "manhole", 0.55), ("手孔", "handhole", 0.3)),
+    "DS": (("手孔", "handhole", 0.6),),
+    "XX": (("人孔", "manhole", 0.5), ("手孔", "handhole", 0.35)),
+}
 JUNCTION = {
-    "JP": (("阀门井", "valve", 0.6),), "XS": (("阀门井", "valve", 0.5),), "SS": (("阀门井", "valve", 0.8),), "JY": (("阀门井", "valve", 0.8),),
-    "YS": (("检查井", "manhole", 1.0),), "WS": (("检查井", "manhole", 1.0),), "HS": (("检查井", "manhole", 1.0),),
-    "TR": (("阀门井", "valve", 0.5), ("调压箱", "regulator", 0.3)), "YH": (("阀门井", "valve", 0.4),), "MQ": (("阀门井", "valve", 0.4),),
-    "RS": (("检修井", "manhole", 0.7),), "ZQ": (("检修井", "manhole", 0.7),), "GD": (("分支箱", "cabinet", 0.4), ("人孔", "manhole", 0.6)),
-    "LD": (("控制箱", "cabinet", 0.3),), "DH": (("人孔", "manhole", 0.7), ("交接箱", "cabinet", 0.3)), "DS": (("交接箱", "cabinet", 0.4),), "XX": (("人孔", "manhole", 0.7), ("交接箱", "cabinet", 0.3)),
-}  # fmt: skip
+    "JP": (("阀门井", "valve", 0.6),),
+    "XS": (("阀门井", "valve", 0.5),),
+    "SS": (("阀门井", "valve", 0.8),),
+    "JY": (("阀门井", "valve", 0.8),),
+    "YS": (("检查井", "manhole", 1.0),),
+    "WS": (("检查井", "manhole", 1.0),),
+    "HS": (("检查井", "manhole", 1.0),),
+    "TR": (("阀门井", "valve", 0.5), ("调压箱", "regulator", 0.3)),
+    "YH": (("阀门井", "valve", 0.4),),
+    "MQ": (("阀门井", "valve", 0.4),),
+    "RS": (("检修井", "manhole", 0.7),),
+    "ZQ": (("检修井", "manhole", 0.7),),
+    "GD": (("分支箱", "cabinet", 0.4), ("人孔", "manhole", 0.6)),
+    "LD": (("控制箱", "cabinet", 0.3),),
+    "DH": (("人孔", "manhole", 0.7), ("交接箱", "cabinet", 0.3)),
+    "DS": (("交接箱", "cabinet", 0.4),),
+    "XX": (("人孔", "manhole", 0.7), ("交接箱", "cabinet", 0.3)),
+}
 
 
 def points(networks: list[Network], day: str) -> tuple[NDArray[np.object_], dict[str, Any]]:
@@ -54,12 +78,12 @@ def _rows(network: Network, year: int, k: int) -> tuple[NDArray[np.object_], dic
     outlet = np.isin(used, network.outlets)
     appurtenance[outlet] = {"YS": "出水口", "WS": "泵站", "HS": "溢流井"}.get(kind.code)
     category[outlet] = {"YS": "outfall", "WS": "pump", "HS": "manhole"}.get(kind.code)
-    plain = np.equal(appurtenance, None)
+    plain = np.array([title is None for title in appurtenance])
     columns: dict[str, NDArray[Any]] = {
         "管点编号": np.array([f"{kind.code}{n + 1:05d}" for n in used], dtype=object),
         "管类": np.full(len(used), kind.group, dtype=object),
         "管线种类": np.full(len(used), kind.code, dtype=object),
-        "特征": np.where(plain, FEATURES[np.minimum(degree, 6)], None).astype(object),
+        "特征": files.blanked(FEATURES[np.minimum(degree, 6)], ~plain),
         "附属物": appurtenance,
         "类别": np.where(plain, "junction", category).astype(object),
         "使用状态": np.full(len(used), "在用", dtype=object),
@@ -76,7 +100,7 @@ def _appurtenances(
     code: str, degree: NDArray[np.int64], lots: NDArray[np.float64]
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     name, category = np.full(len(degree), None, dtype=object), np.full(len(degree), None, dtype=object)
-    for table, where in ((THROUGH, degree <= 2), (JUNCTION, degree > 2)):  # noqa: PLR2004 - three pipes make a junction
+    for table, where in ((THROUGH, degree <= 2), (JUNCTION, degree > 2)):
         low = 0.0
         for title, sort, share in table[code]:
             mine = where & (lots >= low) & (lots < low + share)

@@ -56,12 +56,20 @@ def lay(graph: Streets, ground: Ground, seed: int) -> list[Network]:
     plant = mains.nearest(spans, *PLANT)
     source = mains.nearest(spans, *place.to_town(np.array([INTAKE]))[0])
     return [
-        _network(spans, kind, mains.takes(spans, kind.code, plant, source), ground, np.random.default_rng([seed, 60, k]))
+        _network(
+            spans,
+            kind,
+            mains.takes(spans, kind.code, plant, source),
+            ground,
+            np.random.default_rng([seed, 60, k]),
+        )
         for k, kind in enumerate(TYPES)
     ]
 
 
-def _network(spans: Mains, kind: PipeType, taken: NDArray[np.bool_], ground: Ground, rng: np.random.Generator) -> Network:
+def _network(
+    spans: Mains, kind: PipeType, taken: NDArray[np.bool_], ground: Ground, rng: np.random.Generator
+) -> Network:
     position = spans.position + spans.normal * kind.offset
     surface = ground.at(position)
     if kind.code in GRAVITY:
@@ -78,40 +86,70 @@ def _network(spans: Mains, kind: PipeType, taken: NDArray[np.bool_], ground: Gro
     deep = (spans.sag[start] > 0) | (spans.sag[end] > 0)
     used, codes = np.unique(np.concatenate((start, end)), return_inverse=True)
     network = Network(
-        type=kind, points=np.column_stack((position, z))[used], ground=surface[used], start=codes[: len(rows)], end=codes[len(rows) :],
-        size=size, year=year, renewed=renewed, road=spans.name[rows], embed=np.where(deep, "顶管/定向钻", kind.embed).astype(object),
+        type=kind,
+        points=np.column_stack((position, z))[used],
+        ground=surface[used],
+        start=codes[: len(rows)],
+        end=codes[len(rows) :],
+        size=size,
+        year=year,
+        renewed=renewed,
+        road=spans.name[rows],
+        embed=np.where(deep, "顶管/定向钻", kind.embed).astype(object),
         outlets=np.searchsorted(used, outlets),
-    )  # fmt: skip
+    )
     return _with_outfalls(spans, laid, network, ground) if kind.code == "YS" else network
 
 
 def _sizes(spans: Mains, kind: PipeType, rows: NDArray[np.int64]) -> NDArray[np.object_]:
-    rank = np.select([np.isin(spans.grade[rows], ("trunk", "primary")), np.isin(spans.grade[rows], ("secondary", "tertiary"))], [0, 1], 2)
-    return np.array(kind.sizes, dtype=object)[rank]
+    rank = np.select(
+        [
+            np.isin(spans.grade[rows], ("trunk", "primary")),
+            np.isin(spans.grade[rows], ("secondary", "tertiary")),
+        ],
+        [0, 1],
+        2,
+    )
+    return np.asarray(np.array(kind.sizes, dtype=object)[rank], dtype=object)
 
 
-def _years(spans: Mains, kind: PipeType, rows: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _years(
+    spans: Mains, kind: PipeType, rows: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """When each street's pipe was laid, and when it was laid anew: one figure for a street, as works are done."""
     q = spans.town[rows, 1]
-    lots = rng.random((2, 997))[:, np.unique(spans.name.astype(str), return_inverse=True)[1].reshape(-1)[rows] % 997]
+    lots = rng.random((2, 997))[
+        :, np.unique(spans.name.astype(str), return_inverse=True)[1].reshape(-1)[rows] % 997
+    ]
     first = {"JS": 1984, "PS": 1988, "RQ": 1998, "RL": 2001, "DL": 1990, "TX": 1996}[kind.group]
     old = (first + lots[0] * (2016 - first)).astype(np.int64)
     # The new quarter's streets were opened southward from the river, a year or so before its houses.
-    new = 2015 + np.clip((-2440 - q) / 1750 * 8, 0, 8).astype(np.int64) + (lots[0] > 0.7)  # noqa: PLR2004
-    south = q < -2440  # noqa: PLR2004
+    new = 2015 + np.clip((-2440 - q) / 1750 * 8, 0, 8).astype(np.int64) + (lots[0] > 0.7)
+    south = q < -2440
     late = {"XX": 3, "RS": 2, "TR": 1}.get(kind.code, 0)
     year = np.where(south, np.minimum(new, 2024), np.minimum(old + late, 2020))
-    again = np.where(~south & (year < 2003) & (lots[1] < 0.10), np.where(lots[1] < 0.05, 2022, 2024), 9999)  # noqa: PLR2004
+    again = np.where(~south & (year < 2003) & (lots[1] < 0.10), np.where(lots[1] < 0.05, 2022, 2024), 9999)
     return year, again
 
 
 def _with_outfalls(spans: Mains, laid: sewers.Sewers, network: Network, ground: Ground) -> Network:
     """The storm drains with their last stretch, from the outlet in the street to the river, canal or sea."""
-    points, heights, start, end, road, outlets = [network.points], [network.ground], [network.start], [network.end], [], []
+    points, heights, start, end, road, outlets = (
+        [network.points],
+        [network.ground],
+        [network.start],
+        [network.end],
+        [],
+        [],
+    )
     count = len(network.points)
-    for outlet, line in zip(network.outlets.tolist(), sewers.outfall_lines(spans, laid, network.type.offset), strict=True):
+    for outlet, line in zip(
+        network.outlets.tolist(), sewers.outfall_lines(spans, laid, network.type.offset), strict=True
+    ):
         surface = ground.at(line)
-        z = np.linspace(network.points[outlet, 2], network.points[outlet, 2] - 0.001 * 60 * len(line), len(line))
+        z = np.linspace(
+            network.points[outlet, 2], network.points[outlet, 2] - 0.001 * 60 * len(line), len(line)
+        )
         fresh = np.arange(count, count + len(line) - 1)
         points.append(np.column_stack((line[1:], z[1:])))
         # The headwall at the water stands over the pipe even where the bank does not.
@@ -123,11 +161,18 @@ def _with_outfalls(spans: Mains, laid: sewers.Sewers, network: Network, ground: 
         count += len(fresh)
     added = len(road)
     return Network(
-        type=network.type, points=np.vstack(points), ground=np.concatenate(heights), start=np.concatenate(start), end=np.concatenate(end),
-        size=np.concatenate((network.size, np.full(added, str(OUTFALL), dtype=object))), year=np.concatenate((network.year, np.full(added, 1998))),
-        renewed=np.concatenate((network.renewed, np.full(added, 9999))), road=np.concatenate((network.road, np.array(road, dtype=object))),
-        embed=np.concatenate((network.embed, np.full(added, "直埋", dtype=object))), outlets=np.array(outlets),
-    )  # fmt: skip
+        type=network.type,
+        points=np.vstack(points),
+        ground=np.concatenate(heights),
+        start=np.concatenate(start),
+        end=np.concatenate(end),
+        size=np.concatenate((network.size, np.full(added, str(OUTFALL), dtype=object))),
+        year=np.concatenate((network.year, np.full(added, 1998))),
+        renewed=np.concatenate((network.renewed, np.full(added, 9999))),
+        road=np.concatenate((network.road, np.array(road, dtype=object))),
+        embed=np.concatenate((network.embed, np.full(added, "直埋", dtype=object))),
+        outlets=np.array(outlets),
+    )
 
 
 def _stood(network: Network, year: int) -> NDArray[np.bool_]:
@@ -157,8 +202,8 @@ def _line_rows(network: Network, year: int) -> tuple[NDArray[np.object_], dict[s
         "管类": np.full(count, kind.group, dtype=object),
         "管线种类": np.full(count, kind.code, dtype=object),
         "管径": np.where(boxed, np.nan, np.where(boxed, "0", size).astype(np.float64)),
-        "断面尺寸": np.where(boxed, size, None).astype(object),
-        "材质": np.where(laid < 2005, *kind.materials).astype(object),  # noqa: PLR2004
+        "断面尺寸": files.blanked(size, ~boxed),
+        "材质": np.where(laid < 2005, *kind.materials).astype(object),
         "起点埋深": depth[start],
         "终点埋深": depth[end],
         "埋深基准": np.full(count, kind.z_ref, dtype=object),
@@ -168,7 +213,7 @@ def _line_rows(network: Network, year: int) -> tuple[NDArray[np.object_], dict[s
         "建设年代": laid,
         "权属单位": np.full(count, kind.owner, dtype=object),
         "道路名称": network.road[stood],
-        "使用状态": np.where((kind.code == "MQ") & (laid < 2002), "废弃", "在用").astype(object),  # noqa: PLR2004
+        "使用状态": np.where((kind.code == "MQ") & (laid < 2002), "废弃", "在用").astype(object),
     }
     ends = np.stack((network.points[start], network.points[end]), axis=1)
     ends[:, :, 2] = np.round(ends[:, :, 2], 3)
@@ -176,28 +221,60 @@ def _line_rows(network: Network, year: int) -> tuple[NDArray[np.object_], dict[s
 
 
 LINE_COLUMNS = {
-    "id": "管线编号", "from_node": "起点点号", "to_node": "终点点号", "class": "管类", "type": "管线种类", "diameter": "管径",
-    "section": "断面尺寸", "material": "材质", "from_depth": "起点埋深", "to_depth": "终点埋深", "z_ref": "埋深基准",
-    "pressure": "压力", "voltage": "电压", "embed": "埋设方式", "year_laid": "建设年代", "owner": "权属单位", "road": "道路名称",
+    "id": "管线编号",
+    "from_node": "起点点号",
+    "to_node": "终点点号",
+    "class": "管类",
+    "type": "管线种类",
+    "diameter": "管径",
+    "section": "断面尺寸",
+    "material": "材质",
+    "from_depth": "起点埋深",
+    "to_depth": "终点埋深",
+    "z_ref": "埋深基准",
+    "pressure": "压力",
+    "voltage": "电压",
+    "embed": "埋设方式",
+    "year_laid": "建设年代",
+    "owner": "权属单位",
+    "road": "道路名称",
     "state": "使用状态",
-}  # fmt: skip
+}
 POINT_COLUMNS = {
-    "id": "管点编号", "class": "管类", "type": "管线种类", "feature": "特征", "appurtenance": "附属物", "category": "类别",
-    "state": "使用状态", "ground_z": "地面高程", "depth": "埋深", "owner": "权属单位", "year_laid": "建设年代",
-}  # fmt: skip
+    "id": "管点编号",
+    "class": "管类",
+    "type": "管线种类",
+    "feature": "特征",
+    "appurtenance": "附属物",
+    "category": "类别",
+    "state": "使用状态",
+    "ground_z": "地面高程",
+    "depth": "埋深",
+    "owner": "权属单位",
+    "year_laid": "建设年代",
+}
 LINE_TITLES = {
-    "diameter": {"zh": "管径", "en": "Diameter", "unit": "mm"}, "section": {"zh": "断面（宽×高）", "en": "Section (width X height)", "unit": "mm"},
-    "from_depth": {"zh": "起点埋深", "en": "Depth at start", "unit": "m"}, "to_depth": {"zh": "终点埋深", "en": "Depth at end", "unit": "m"},
-    "z_ref": {"zh": "埋深基准", "en": "Depth refers to"}, "year_laid": {"zh": "建设年代", "en": "Year laid"},
-}  # fmt: skip
+    "diameter": {"zh": "管径", "en": "Diameter", "unit": "mm"},
+    "section": {"zh": "断面（宽×高）", "en": "Section (width X height)", "unit": "mm"},
+    "from_depth": {"zh": "起点埋深", "en": "Depth at start", "unit": "m"},
+    "to_depth": {"zh": "终点埋深", "en": "Depth at end", "unit": "m"},
+    "z_ref": {"zh": "埋深基准", "en": "Depth refers to"},
+    "year_laid": {"zh": "建设年代", "en": "Year laid"},
+}
 
 
 def write(networks: list[Network], folder: Path) -> list[Entry]:
     """One GeoPackage of lines and one of points for each survey; returns the manifest's lines."""
-    from data_samples import pipe_points  # noqa: PLC0415 - the points are made from the networks of this module
+    from data_samples import pipe_points
 
     entries = []
-    common: dict[str, Any] = {"kind": "networks", "crs": place.CRS, "vertical": place.VERTICAL, "theme": "pipes", "department": offices.HOUSING}
+    common: dict[str, Any] = {
+        "kind": "networks",
+        "crs": place.CRS,
+        "vertical": place.VERTICAL,
+        "theme": "pipes",
+        "department": offices.HOUSING,
+    }
     for day in manifest.EPOCHS:
         for layer, make, names, shape, zh, en in (
             ("pipes", lines, LINE_COLUMNS, "LineString Z", "地下管线", "Underground pipes"),
@@ -208,10 +285,16 @@ def write(networks: list[Network], folder: Path) -> list[Entry]:
             files.vector(folder / file, shapes, columns, geometry=shape)
             entries.append(
                 Entry(
-                    file=file, layer=layer, valid_from=day, title={"zh": zh, "en": en}, columns=names,
-                    column_titles=LINE_TITLES if layer == "pipes" else {}, visible=layer == "pipes", **common,
+                    file=file,
+                    layer=layer,
+                    valid_from=day,
+                    title={"zh": zh, "en": en},
+                    columns=names,
+                    column_titles=LINE_TITLES if layer == "pipes" else {},
+                    visible=layer == "pipes",
+                    **common,
                 )
-            )  # fmt: skip
+            )
     return entries
 
 

@@ -41,19 +41,23 @@ def rectangle() -> Polygon:
 
 
 def from_town(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Local positions of town ones; (n, 2) metres each, with the slow bend that keeps streets from being ruled lines."""
+    """Local positions of town ones; (n, 2) metres each, with a slow bend: no street is a ruled line."""
     p, q = points[:, 0], points[:, 1]
     bent_p = p + 24.0 * np.sin(q / 900.0 + 0.6) + 7.0 * np.sin(q / 310.0)
     bent_q = q + 20.0 * np.sin(p / 1_100.0) + 6.0 * np.sin(p / 270.0 + 1.0)
     cos, sin = np.cos(TURN), np.sin(TURN)
-    return np.column_stack((TOWN[0] + bent_p * cos - bent_q * sin, TOWN[1] + bent_p * sin + bent_q * cos))
+    return _columns(TOWN[0] + bent_p * cos - bent_q * sin, TOWN[1] + bent_p * sin + bent_q * cos)
 
 
 def to_town(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Town positions of local ones, (n, 2) metres, without the bend: good to 30 m, enough to ask which quarter."""
     x, y = points[:, 0] - TOWN[0], points[:, 1] - TOWN[1]
     cos, sin = np.cos(TURN), np.sin(TURN)
-    return np.column_stack((x * cos + y * sin, -x * sin + y * cos))
+    return _columns(x * cos + y * sin, -x * sin + y * cos)
+
+
+def _columns(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack((x, y), axis=1)
 
 
 def curve(points: Sequence[tuple[float, float]], *, step: float = 30.0) -> LineString:
@@ -68,4 +72,5 @@ def _span(four: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     count = max(2, int(np.hypot(*(four[2] - four[1])) / step))
     t = np.arange(count)[:, None] / count
     a, b, c, d = four
-    return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    curved = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return np.asarray(curved, dtype=np.float64)

@@ -13,23 +13,80 @@ from shapely.geometry.base import BaseGeometry
 from data_samples import place
 
 COAST = (
-    (-300, 9250), (1200, 9420), (2600, 9300), (4000, 9480), (5400, 9420), (6500, 9250), (7200, 9200),
-    (8250, 9120), (8600, 8750), (8520, 7900), (8700, 7000), (9050, 6000), (9200, 5000), (9260, 4000), (9150, 2800),
-    (9250, 1500), (9100, 500), (9150, -300),
-)  # fmt: skip
+    (-300, 9250),
+    (1200, 9420),
+    (2600, 9300),
+    (4000, 9480),
+    (5400, 9420),
+    (6500, 9250),
+    (7200, 9200),
+    (8250, 9120),
+    (8600, 8750),
+    (8520, 7900),
+    (8700, 7000),
+    (9050, 6000),
+    (9200, 5000),
+    (9260, 4000),
+    (9150, 2800),
+    (9250, 1500),
+    (9100, 500),
+    (9150, -300),
+)
 RIVER = (
-    (-300, 3450), (500, 3640), (1250, 3350), (1950, 2960), (2750, 2840), (3500, 3120), (4300, 3300), (5100, 3020),
-    (5900, 2760), (6700, 2900), (7350, 3420), (8050, 3900), (8700, 4080), (9700, 4150),
-)  # fmt: skip
-CANAL = ((2020, 2990), (1900, 3700), (1960, 4700), (1830, 5700), (1930, 6700), (1800, 7600), (1860, 8600), (1800, 9700))
-HILLS = ((820, 900, 640, 44), (1500, 480, 480, 34), (420, 1750, 430, 27), (250, 350, 420, 40), (1250, 1500, 330, 18))
+    (-300, 3450),
+    (500, 3640),
+    (1250, 3350),
+    (1950, 2960),
+    (2750, 2840),
+    (3500, 3120),
+    (4300, 3300),
+    (5100, 3020),
+    (5900, 2760),
+    (6700, 2900),
+    (7350, 3420),
+    (8050, 3900),
+    (8700, 4080),
+    (9700, 4150),
+)
+CANAL = (
+    (2020, 2990),
+    (1900, 3700),
+    (1960, 4700),
+    (1830, 5700),
+    (1930, 6700),
+    (1800, 7600),
+    (1860, 8600),
+    (1800, 9700),
+)
+HILLS = (
+    (820, 900, 640, 44),
+    (1500, 480, 480, 34),
+    (420, 1750, 430, 27),
+    (250, 350, 420, 40),
+    (1250, 1500, 330, 18),
+)
 """East, north, radius and height of each hill, metres."""
 RESERVOIR = (
-    (1400, 1260), (1640, 1020), (1980, 960), (2200, 1180), (2170, 1560), (1930, 1800), (1610, 1720), (1410, 1540), (1400, 1260),
-)  # fmt: skip
+    (1400, 1260),
+    (1640, 1020),
+    (1980, 960),
+    (2200, 1180),
+    (2170, 1560),
+    (1930, 1800),
+    (1610, 1720),
+    (1410, 1540),
+    (1400, 1260),
+)
 LAKE = (
-    (5150, 4560), (5270, 4480), (5430, 4500), (5510, 4600), (5490, 4760), (5330, 4830), (5230, 4740), (5150, 4560),
-)  # fmt: skip
+    (5150, 4560),
+    (5270, 4480),
+    (5430, 4500),
+    (5510, 4600),
+    (5490, 4760),
+    (5330, 4830),
+    (5230, 4740),
+    (5150, 4560),
+)
 SALT = (330.0, 7560.0, 6250.0, 9060.0)
 """West, south, east, north of the salt works."""
 FISH = (7350.0, 420.0, 8880.0, 2450.0)
@@ -68,7 +125,9 @@ def land() -> Land:
     """The land of the county; the same for every seed, so that names stay true."""
     coast = place.curve(COAST)
     axis = place.curve(RIVER, step=25)
-    sea = Polygon([*coast.coords, (11_000, -300), (11_000, 11_500), (-300, 11_500)]).intersection(place.rectangle())
+    sea = Polygon([*coast.coords, (11_000, -300), (11_000, 11_500), (-300, 11_500)]).intersection(
+        place.rectangle()
+    )
     river = _ribbon(axis, 42, 105).difference(sea)
     canal = place.curve(CANAL).buffer(12, cap_style="flat").difference(sea)
     return Land(
@@ -100,7 +159,9 @@ def _ribbon(axis: LineString, narrow: float, wide: float) -> Polygon:
     return shapely.make_valid(Polygon(ring))
 
 
-def _cells(box: tuple[float, float, float, float], size: tuple[float, float], gap: float) -> tuple[Polygon, ...]:
+def _cells(
+    box: tuple[float, float, float, float], size: tuple[float, float], gap: float
+) -> tuple[Polygon, ...]:
     """Rectangles of the size, minus the gap, that fill the box."""
     west, south, east, north = box
     across, up = int((east - west) // size[0]), int((north - south) // size[1])
@@ -121,5 +182,7 @@ def _boundary() -> Polygon:
     """The county's limit: a line that wanders a little inside the rectangle."""
     ring = shapely.get_coordinates(shapely.segmentize(shapely.box(190, 190, 10_130, 10_730).exterior, 160))
     x, y = ring[:-1].T
-    inward = np.column_stack((90 * np.sin(y / 700) + 60 * np.sin(y / 263), 90 * np.sin(x / 640 + 1) + 60 * np.sin(x / 231)))
+    inward = np.column_stack(
+        (90 * np.sin(y / 700) + 60 * np.sin(y / 263), 90 * np.sin(x / 640 + 1) + 60 * np.sin(x / 231))
+    )
     return shapely.set_precision(Polygon(ring[:-1] + inward), 0.01)

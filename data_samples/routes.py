@@ -14,9 +14,16 @@ if TYPE_CHECKING:
 
 
 def tree(
-    count: int, start: NDArray[np.int64], end: NDArray[np.int64], length: NDArray[np.float64], roots: Iterable[int]
+    count: int,
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
+    length: NDArray[np.float64],
+    roots: Iterable[int],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """(count,) distance to the nearest root and the edge that leads one step towards it (-1 at roots and where none does)."""
+    """Each node's distance to the nearest root, and the edge that leads one step towards it.
+
+    Both (count,); metres, infinite where no way leads; -1 at roots and where no way leads.
+    """
     links: list[list[tuple[int, int, float]]] = [[] for _ in range(count)]
     for edge, (a, b, metres) in enumerate(zip(start.tolist(), end.tolist(), length.tolist(), strict=True)):
         links[a].append((b, edge, metres))

@@ -16,11 +16,28 @@ if TYPE_CHECKING:
 
     from data_samples.mains import Mains
 
-SIZES = {"YS": (400, 600, 800, 1200, 1500), "WS": (300, 400, 500, 600, 800), "HS": (400, 600, 800, 1000, 1200)}
+SIZES = {
+    "YS": (400, 600, 800, 1200, 1500),
+    "WS": (300, 400, 500, 600, 800),
+    "HS": (400, 600, 800, 1000, 1200),
+}
 LIMITS = (260.0, 900.0, 2_400.0, 6_000.0)
 """Length of sewer upstream, metres, from which the next size is laid."""
 SLOPE = {"YS": 0.0012, "WS": 0.0016, "HS": 0.0015}
-LIFTS = ((-2100, -1120), (-420, -1120), (1320, -1120), (-1270, 1270), (450, 1270), (2150, 400), (3460, 400), (-850, -2900), (900, -2900), (450, -3760), (2150, -3340), (-1270, -3760))  # fmt: skip
+LIFTS = (
+    (-2100, -1120),
+    (-420, -1120),
+    (1320, -1120),
+    (-1270, 1270),
+    (450, 1270),
+    (2150, 400),
+    (3460, 400),
+    (-850, -2900),
+    (900, -2900),
+    (450, -3760),
+    (2150, -3340),
+    (-1270, -3760),
+)
 """Where foul sewers are lifted, town frame."""
 OLD_TOWN = ((0, 0), (-850, 0))
 """Where the old town's combined sewers reach the interceptor."""
@@ -42,7 +59,9 @@ class Sewers:
     """Stations where the trees end: outfalls or pumping stations."""
 
 
-def lay(mains: Mains, code: str, spans: NDArray[np.bool_], ground: NDArray[np.float64], cover: float) -> Sewers:
+def lay(
+    mains: Mains, code: str, spans: NDArray[np.bool_], ground: NDArray[np.float64], cover: float
+) -> Sewers:
     """The sewers of one type; `ground` is the height at each station, `cover` the least depth of a head's invert."""
     taken = np.flatnonzero(spans)
     start, end, length = mains.start[taken], mains.end[taken], mains.length[taken]
@@ -57,11 +76,22 @@ def lay(mains: Mains, code: str, spans: NDArray[np.bool_], ground: NDArray[np.fl
     used = np.unique(np.concatenate((station, below)))
     known = np.full(len(invert), np.nan)
     known[used] = invert[used]
-    return Sewers(spans=taken[edge], upper=station, lower=below, invert=known, size=size, outlets=np.intersect1d(roots, used))
+    return Sewers(
+        spans=taken[edge],
+        upper=station,
+        lower=below,
+        invert=known,
+        size=size,
+        outlets=np.intersect1d(roots, used),
+    )
 
 
 def _fall(
-    station: NDArray[np.int64], below: NDArray[np.int64], length: NDArray[np.float64], highest: NDArray[np.float64], slope: float
+    station: NDArray[np.int64],
+    below: NDArray[np.int64],
+    length: NDArray[np.float64],
+    highest: NDArray[np.float64],
+    slope: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Inverts from the heads down, and the length of sewer above each station. Far stations come first."""
     z, upstream = highest.tolist(), [0.0] * len(highest)
@@ -84,12 +114,12 @@ def outlets(mains: Mains, code: str, start: NDArray[np.int64], end: NDArray[np.i
 def _banks(mains: Mains, used: NDArray[np.int64]) -> NDArray[np.int64]:
     """Storm drains end at crossings near a water: one in every 420 m of bank."""
     degree = np.bincount(np.concatenate((mains.start, mains.end)), minlength=len(mains.position))[used]
-    corner = used[degree > 2]  # noqa: PLR2004 - a crossing
+    corner = used[degree > 2]
     away = shapely.distance(_receiving(), shapely.points(mains.position[corner]))
-    order = corner[np.argsort(away, kind="stable")][: int((away < 620).sum())]  # noqa: PLR2004
+    order = corner[np.argsort(away, kind="stable")][: int((away < 620).sum())]
     chosen: list[int] = []
     for here in order.tolist():
-        if all(np.hypot(*(mains.position[here] - mains.position[other])) > 420 for other in chosen):  # noqa: PLR2004
+        if all(np.hypot(*(mains.position[here] - mains.position[other])) > 420 for other in chosen):
             chosen.append(here)
     return np.array(chosen)
 

@@ -31,7 +31,11 @@ def flats(width: float, depth: float) -> Polygon:
 def ell(width: float, depth: float, wing: float) -> Polygon:
     """An L: a range along the north and a wing down the west side."""
     west, north = -width / 2, depth / 2
-    return _clean(shapely.union_all([shapely.box(west, north - wing, -west, north), shapely.box(west, -north, west + wing, north)]))
+    return _clean(
+        shapely.union_all(
+            [shapely.box(west, north - wing, -west, north), shapely.box(west, -north, west + wing, north)]
+        )
+    )
 
 
 def court(width: float, depth: float, wing: float) -> Polygon:
@@ -63,7 +67,9 @@ def _clean(shape: BaseGeometry) -> Polygon:
     return cleaned
 
 
-def stamp(templates: Sequence[Polygon], which: NDArray[np.int64], centres: NDArray[np.float64]) -> NDArray[np.object_]:
+def stamp(
+    templates: Sequence[Polygon], which: NDArray[np.int64], centres: NDArray[np.float64]
+) -> NDArray[np.object_]:
     """(n,) polygons: template `which[i]` moved to `centres[i]`; (n, 2) metres."""
     placed = np.empty(len(which), dtype=object)
     for k, template in enumerate(templates):

@@ -6,6 +6,7 @@ Every line carries its name, its class and whether it may bridge open water.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,14 +68,39 @@ EASTWARD = (
     (1750, -2500, 3880, "环城北路", "primary"),
 )
 RURAL = (
-    ("沙河路", "tertiary", True, ((700, 2350), (640, 3300), (760, 4300), (640, 5200), (720, 6300), (650, 7050), (640, 7370))),
-    ("柳林路", "tertiary", True, ((1480, 2300), (1420, 3100), (1500, 4300), (1400, 5400), (1490, 6500), (1420, 7050), (1400, 7400))),
+    (
+        "沙河路",
+        "tertiary",
+        True,
+        ((700, 2350), (640, 3300), (760, 4300), (640, 5200), (720, 6300), (650, 7050), (640, 7370)),
+    ),
+    (
+        "柳林路",
+        "tertiary",
+        True,
+        ((1480, 2300), (1420, 3100), (1500, 4300), (1400, 5400), (1490, 6500), (1420, 7050), (1400, 7400)),
+    ),
     ("望城路", "tertiary", False, ((0, 4150), (700, 4230), (1480, 4180), (2260, 4260))),
     ("枣园路", "tertiary", True, ((0, 6150), (700, 6080), (1450, 6210), (2300, 6120))),
     ("南山路", "tertiary", False, ((0, 2480), (700, 2380), (1480, 2420), (2290, 2470))),
-    ("盐场路", "tertiary", True, ((0, 7330), (1500, 7390), (3000, 7360), (4600, 7400), (6300, 7380), (6900, 7500), (7500, 7700))),
-    ("水库路", "tertiary", False, ((2180, 2735), (2260, 2480), (2420, 2050), (2460, 1400), (2330, 850), (2560, 420), (2600, 0))),
-    ("南环村路", "tertiary", False, ((2440, 560), (3300, 500), (4200, 420), (5500, 520), (6700, 380), (7260, 420))),
+    (
+        "盐场路",
+        "tertiary",
+        True,
+        ((0, 7330), (1500, 7390), (3000, 7360), (4600, 7400), (6300, 7380), (6900, 7500), (7500, 7700)),
+    ),
+    (
+        "水库路",
+        "tertiary",
+        False,
+        ((2180, 2735), (2260, 2480), (2420, 2050), (2460, 1400), (2330, 850), (2560, 420), (2600, 0)),
+    ),
+    (
+        "南环村路",
+        "tertiary",
+        False,
+        ((2440, 560), (3300, 500), (4200, 420), (5500, 520), (6700, 380), (7260, 420)),
+    ),
     ("河口路", "tertiary", False, ((7150, 2380), (7900, 2620), (8600, 2600), (9140, 2680))),
     ("养殖场路", "tertiary", False, ((7180, 2500), (7200, 1400), (7260, 420), (7400, 0))),
     ("疏港路", "primary", False, ((7060, 6650), (7220, 7100), (7480, 7650), (7540, 8200), (7560, 8700))),
@@ -84,7 +110,19 @@ RURAL = (
     ("港东路", "secondary", False, ((8150, 7760), (8180, 8230), (8200, 8680))),
     ("海防路", "tertiary", False, ((7500, 7700), (8150, 7760), (8420, 7200), (8640, 6300), (8560, 5900))),
 )
-MOTORWAY = ("疏港高速", ((-100, 6960), (1200, 6990), (2600, 7060), (4400, 7090), (6000, 7150), (7000, 7180), (8000, 7290), (8560, 7350)))
+MOTORWAY = (
+    "疏港高速",
+    (
+        (-100, 6960),
+        (1200, 6990),
+        (2600, 7060),
+        (4400, 7090),
+        (6000, 7150),
+        (7000, 7180),
+        (8000, 7290),
+        (8560, 7350),
+    ),
+)
 
 
 def roads() -> list[Road]:
@@ -120,25 +158,34 @@ def _town() -> Iterator[Road]:
 def _locals() -> Iterator[Road]:
     """Quiet streets that halve the blocks between the main ones, some left out."""
     rng = np.random.default_rng(11)
-    columns = sorted(p for p, south, _, _, _ in NORTHWARD if p <= 2560 and south <= -1500)  # noqa: PLR2004
+    columns = sorted(p for p, south, _, _, _ in NORTHWARD if p <= 2560 and south <= -1500)
     rows = sorted(q for q, *_ in EASTWARD)
-    for west, east in zip(columns, columns[1:], strict=False):
-        for south, north in zip(rows, rows[1:], strict=False):
+    for west, east in pairwise(columns):
+        for south, north in pairwise(rows):
             middle = ((west + east) / 2, (south + north) / 2)
-            if north - south > 700 or (west < -1700 and north < -2000):  # noqa: PLR2004 - the river lies there, and fields
+            if north - south > 700 or (west < -1700 and north < -2000):
                 continue
             yield from _halves(rng, (west, east), (south, north), middle)
 
 
 def _halves(
-    rng: np.random.Generator, across: tuple[float, float], up: tuple[float, float], middle: tuple[float, float]
+    rng: np.random.Generator,
+    across: tuple[float, float],
+    up: tuple[float, float],
+    middle: tuple[float, float],
 ) -> Iterator[Road]:
     p, q = middle + rng.normal(0, 14, 2)
-    old = -850 <= middle[0] <= 450 and 0 <= middle[1] <= 800  # noqa: PLR2004 - the old town's lanes are closer
-    if rng.random() < 0.82 or old:  # noqa: PLR2004
-        yield Road(line=_town_line((p, up[0] - 8), (p, up[1] + 8)), name=_lane(rng, "巷"), grade="residential")
-    if rng.random() < 0.86 or old:  # noqa: PLR2004
-        yield Road(line=_town_line((across[0] - 8, q), (across[1] + 8, q)), name=_lane(rng, "街"), grade="residential")
+    old = -850 <= middle[0] <= 450 and 0 <= middle[1] <= 800
+    if rng.random() < 0.82 or old:
+        yield Road(
+            line=_town_line((p, up[0] - 8), (p, up[1] + 8)), name=_lane(rng, "巷"), grade="residential"
+        )
+    if rng.random() < 0.86 or old:
+        yield Road(
+            line=_town_line((across[0] - 8, q), (across[1] + 8, q)),
+            name=_lane(rng, "街"),
+            grade="residential",
+        )
 
 
 def _lane(rng: np.random.Generator, kind: str) -> str:
@@ -163,14 +210,33 @@ def _dykes() -> Iterator[Road]:
 
 
 VILLAGES = (
-    ("沙河东村", "沙河路", 0.16), ("沙河西村", "沙河路", 0.42), ("赵家庄", "沙河路", 0.62), ("大杨村", "沙河路", 0.86),
-    ("柳林村", "柳林路", 0.30), ("孙家洼", "柳林路", 0.55), ("刘家铺", "柳林路", 0.72), ("北柳林", "柳林路", 0.86),
-    ("望城村", "望城路", 0.08), ("枣园村", "枣园路", 0.13), ("枣林新村", "枣园路", 0.46), ("南山口", "南山路", 0.12),
-    ("前堤村", "南山路", 0.48), ("水库村", "水库路", 0.38), ("石桥村", "水库路", 0.86), ("南洼村", "南环村路", 0.30),
-    ("小营村", "南环村路", 0.62), ("后营村", "南环村路", 0.86), ("河口村", "河口路", 0.45), ("渔家村", "河口路", 0.82),
-    ("盐坨村", "盐场路", 0.17), ("盐丰村", "盐场路", 0.44), ("海丰村", "盐场路", 0.64),
-    ("滩头村", "海防路", 0.30), ("东海村", "海防路", 0.62), ("望海楼村", "养殖场路", 0.55),
-)  # fmt: skip
+    ("沙河东村", "沙河路", 0.16),
+    ("沙河西村", "沙河路", 0.42),
+    ("赵家庄", "沙河路", 0.62),
+    ("大杨村", "沙河路", 0.86),
+    ("柳林村", "柳林路", 0.30),
+    ("孙家洼", "柳林路", 0.55),
+    ("刘家铺", "柳林路", 0.72),
+    ("北柳林", "柳林路", 0.86),
+    ("望城村", "望城路", 0.08),
+    ("枣园村", "枣园路", 0.13),
+    ("枣林新村", "枣园路", 0.46),
+    ("南山口", "南山路", 0.12),
+    ("前堤村", "南山路", 0.48),
+    ("水库村", "水库路", 0.38),
+    ("石桥村", "水库路", 0.86),
+    ("南洼村", "南环村路", 0.30),
+    ("小营村", "南环村路", 0.62),
+    ("后营村", "南环村路", 0.86),
+    ("河口村", "河口路", 0.45),
+    ("渔家村", "河口路", 0.82),
+    ("盐坨村", "盐场路", 0.17),
+    ("盐丰村", "盐场路", 0.44),
+    ("海丰村", "盐场路", 0.64),
+    ("滩头村", "海防路", 0.30),
+    ("东海村", "海防路", 0.62),
+    ("望海楼村", "养殖场路", 0.55),
+)
 
 
 def villages() -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
@@ -195,7 +261,9 @@ def _villages() -> Iterator[Road]:
         half = 215.0
         for k, side in enumerate((-1.0, -0.5, 0.5, 1.0)):
             ends = [middle + across * side * 150 + along * reach for reach in (-half, half)]
-            yield Road(line=LineString(ends).difference(water), name=f"{name}{'一二三四'[k]}街", grade="residential")
+            yield Road(
+                line=LineString(ends).difference(water), name=f"{name}{'一二三四'[k]}街", grade="residential"
+            )
         for reach in np.linspace(-half, half, 6) * 0.985:
             ends = [middle + along * reach + across * side for side in (-156.0, 156.0)]
             yield Road(line=LineString(ends).difference(water), name=f"{name}胡同", grade="service")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,42 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-WIDTHS = {"motorway": 26.0, "trunk": 32.0, "primary": 26.0, "secondary": 18.0, "tertiary": 9.0, "residential": 7.0, "service": 4.5}
-LANES = {"motorway": 4, "trunk": 6, "primary": 6, "secondary": 4, "tertiary": 2, "residential": 2, "service": 1}
-SPEEDS = {"motorway": 100, "trunk": 60, "primary": 60, "secondary": 50, "tertiary": 40, "residential": 30, "service": 20}
-MARGINS = {"motorway": 12.0, "trunk": 14.0, "primary": 12.0, "secondary": 9.0, "tertiary": 4.0, "residential": 5.0, "service": 2.0}
+WIDTHS = {
+    "motorway": 26.0,
+    "trunk": 32.0,
+    "primary": 26.0,
+    "secondary": 18.0,
+    "tertiary": 9.0,
+    "residential": 7.0,
+    "service": 4.5,
+}
+LANES = {
+    "motorway": 4,
+    "trunk": 6,
+    "primary": 6,
+    "secondary": 4,
+    "tertiary": 2,
+    "residential": 2,
+    "service": 1,
+}
+SPEEDS = {
+    "motorway": 100,
+    "trunk": 60,
+    "primary": 60,
+    "secondary": 50,
+    "tertiary": 40,
+    "residential": 30,
+    "service": 20,
+}
+MARGINS = {
+    "motorway": 12.0,
+    "trunk": 14.0,
+    "primary": 12.0,
+    "secondary": 9.0,
+    "tertiary": 4.0,
+    "residential": 5.0,
+    "service": 2.0,
+}
 """Footway and verge on each side, metres: what lies between the kerb and the building land."""
 SHORT_STUB = 70.0
 INTERCHANGES = ("环城西路", "海丰路", "疏港路")
@@ -84,13 +117,15 @@ def lay() -> Streets:
 def _cut(roads: list[skeleton.Road]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
     """The noded edges and, for each, which road it is a piece of."""
     land = plan.land()
-    banks = shapely.union_all([land.canal.buffer(16, cap_style="flat"), skeleton.motorway().line.buffer(22)]).boundary
+    banks = shapely.union_all(
+        [land.canal.buffer(16, cap_style="flat"), skeleton.motorway().line.buffer(22)]
+    ).boundary
     lines = np.array([road.line for road in roads], dtype=object)
     noded = shapely.get_parts(shapely.node(shapely.union_all([*lines, banks])))
     middles = shapely.line_interpolate_point(noded, 0.5, normalized=True)
     tree = shapely.STRtree(lines)
     at, source = tree.query_nearest(middles, max_distance=0.5, all_matches=False)
-    keep = shapely.distance(middles[at], banks) > 0.01  # noqa: PLR2004 - banks only cut, they are no road
+    keep = shapely.distance(middles[at], banks) > 0.01
     noded, source = noded[at][keep], source[keep]
     may_bridge = np.array([road.bridges for road in roads])[source]
     water = land.open_water.buffer(2)
@@ -104,15 +139,22 @@ def _cut(roads: list[skeleton.Road]) -> tuple[NDArray[np.object_], NDArray[np.in
 
 def _graph(lines: NDArray[np.object_], roads: list[skeleton.Road], source: NDArray[np.int64]) -> Streets:
     lines = shapely.set_precision(lines, 0.01)
-    whole = shapely.length(lines) > 0.5  # noqa: PLR2004 - dust left by cutting
+    whole = shapely.length(lines) > 0.5
     lines, source = lines[whole], source[whole]
-    ends = np.vstack((shapely.get_coordinates(shapely.get_point(lines, 0)), shapely.get_coordinates(shapely.get_point(lines, -1))))
+    ends = np.vstack(
+        (
+            shapely.get_coordinates(shapely.get_point(lines, 0)),
+            shapely.get_coordinates(shapely.get_point(lines, -1)),
+        )
+    )
     nodes, codes = np.unique(np.round(ends * 100).astype(np.int64), axis=0, return_inverse=True)
     codes = codes.reshape(-1)
     water = plan.land().open_water
     shapely.prepare(water)
     grade = np.array([road.grade for road in roads], dtype=object)[source]
-    over = np.array([road.grade != "motorway" for road in roads])[source] & shapely.crosses(skeleton.motorway().line, lines)
+    over = np.array([road.grade != "motorway" for road in roads])[source] & shapely.crosses(
+        skeleton.motorway().line, lines
+    )
     return Streets(
         lines=lines,
         name=np.array([road.name for road in roads], dtype=object)[source],
@@ -129,7 +171,7 @@ def _stubs(graph: Streets) -> NDArray[np.bool_]:
     """Dead ends too short to be a street; those at the county's edge stay."""
     degree = np.bincount(np.concatenate((graph.start, graph.end)), minlength=len(graph.nodes))
     x, y = graph.nodes.T
-    inner = (x > 5) & (y > 5) & (x < place.WIDTH - 5) & (y < place.HEIGHT - 5)  # noqa: PLR2004
+    inner = (x > 5) & (y > 5) & (x < place.WIDTH - 5) & (y < place.HEIGHT - 5)
     loose = (degree == 1) & inner
     dead = loose[graph.start] | loose[graph.end]
     return np.asarray((dead & (shapely.length(graph.lines) < SHORT_STUB)) | (graph.start == graph.end))
@@ -168,7 +210,7 @@ def _interchanges(roads: list[skeleton.Road]) -> tuple[list[skeleton.Road], list
                 ramps += made
                 cuts += at
     cuts = sorted(set(cuts))
-    pieces = [shapely.ops.substring(fast.line, a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [shapely.ops.substring(fast.line, a, b) for a, b in pairwise(cuts)]
     return [replace(fast, line=piece) for piece in pieces], ramps
 
 
@@ -183,7 +225,11 @@ def _ramps(fast: LineString, road: LineString, name: str) -> tuple[list[skeleton
         bend = fast.interpolate(along + ahead * 0.35)
         middle = (bend.x * 0.55 + foot.x * 0.45, bend.y * 0.55 + foot.y * 0.45)
         curve = place.curve(((start.x, start.y), middle, (foot.x, foot.y)), step=20)
-        made.append(skeleton.Road(line=_overshoot(curve, 3), name=f"{name}互通{'ABCD'[k]}匝道", grade="tertiary", bridges=True))
+        made.append(
+            skeleton.Road(
+                line=_overshoot(curve, 3), name=f"{name}互通{'ABCD'[k]}匝道", grade="tertiary", bridges=True
+            )
+        )
         cuts.append(along + ahead)
     return made, cuts
 
@@ -213,8 +259,17 @@ def write(graph: Streets, folder: Path) -> Entry:
     }
     files.vector(folder / "roads.gpkg", graph.lines, columns, geometry="LineString")
     return Entry(
-        file="roads.gpkg", layer="roads", kind="roads", crs=place.CRS, valid_from="2021-07-01", title={"zh": "道路", "en": "Roads"},
-        theme="transport", department=offices.TRANSPORT,
-        columns={k: k for k in ("id", "name", "class", "lanes", "oneway", "maxspeed", "bridge", "from_node", "to_node")}
+        file="roads.gpkg",
+        layer="roads",
+        kind="roads",
+        crs=place.CRS,
+        valid_from="2021-07-01",
+        title={"zh": "道路", "en": "Roads"},
+        theme="transport",
+        department=offices.TRANSPORT,
+        columns={
+            k: k
+            for k in ("id", "name", "class", "lanes", "oneway", "maxspeed", "bridge", "from_node", "to_node")
+        }
         | {"width": "width_m", "length": "length_m"},
-    )  # fmt: skip
+    )

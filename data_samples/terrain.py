@@ -56,15 +56,21 @@ def form(rng: np.random.Generator) -> Ground:
     """The ground, formed in the order in which nature and people did it: plain, hills, water, dykes, pans."""
     land = plan.land()
     x = np.arange(SHAPE[1], dtype=np.float32)[None, :] * np.float32(CELL) + np.float32(2.5)
-    y = np.float32(place.HEIGHT) - np.arange(SHAPE[0], dtype=np.float32)[:, None] * np.float32(CELL) - np.float32(2.5)
+    y = (
+        np.float32(place.HEIGHT)
+        - np.arange(SHAPE[0], dtype=np.float32)[:, None] * np.float32(CELL)
+        - np.float32(2.5)
+    )
     z = _plain(rng, x, y)
     z += _hills(rng, x, y)
-    z = _water_side(z, _distance(land.reservoir), RESERVOIR_LEVEL, bank=2.4, berm=6, crest=13.2, top=5, foot=40)
+    z = _water_side(
+        z, _distance(land.reservoir), RESERVOIR_LEVEL, bank=2.4, berm=6, crest=13.2, top=5, foot=40
+    )
     to_river = _distance(land.river)
     level = np.broadcast_to(river_level(x), z.shape)
     z = _water_side(z, to_river, level, bank=1.3, berm=52, crest=z + 3.0, top=9, foot=14)
     to_sea = _distance(land.sea)
-    coast = _water_side(z, to_sea, SEA_LEVEL, bank=0.7, berm=26, crest=np.float32(5.8), top=9, foot=16)
+    coast = _water_side(z, to_sea, SEA_LEVEL, bank=0.7, berm=26, crest=5.8, top=9, foot=16)
     # The sea dyke opens where the river goes out.
     z = np.where(to_river < 75, np.where(to_sea <= 0, SEA_LEVEL, z), coast)
     z = _water_side(z, _distance(land.canal), level * 0 + 1.0, bank=1.0, berm=3, crest=z + 0.9, top=4, foot=8)
@@ -75,7 +81,9 @@ def form(rng: np.random.Generator) -> Ground:
 def _plain(rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
     """The coastal plain: 6 m in the south-west to 2 m in the north-east, with soft swells and one hollow."""
     slope = 6.0 - 3.4 * (0.45 * x / place.WIDTH + 0.55 * y / place.HEIGHT)
-    swell = 0.5 * noise.surface(rng, shape=SHAPE, cells=(7, 6)) + 0.14 * noise.surface(rng, shape=SHAPE, cells=(40, 36))
+    swell = 0.5 * noise.surface(rng, shape=SHAPE, cells=(7, 6)) + 0.14 * noise.surface(
+        rng, shape=SHAPE, cells=(40, 36)
+    )
     hollow = 1.5 * np.exp(-(((x - 6_650) / 520) ** 2) - ((y - 6_150) / 420) ** 2)
     return np.asarray(np.maximum(slope + swell - hollow, 1.9), dtype=np.float32)
 
@@ -84,7 +92,11 @@ def _hills(rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float
     total = np.zeros(SHAPE, dtype=np.float32)
     for east, north, radius, height in plan.HILLS:
         total += np.float32(height) * np.exp(-((x - east) ** 2 + (y - north) ** 2) / np.float32(radius) ** 2)
-    rough = 1 + 0.28 * noise.surface(rng, shape=SHAPE, cells=(24, 22)) + 0.10 * noise.surface(rng, shape=SHAPE, cells=(64, 60))
+    rough = (
+        1
+        + 0.28 * noise.surface(rng, shape=SHAPE, cells=(24, 22))
+        + 0.10 * noise.surface(rng, shape=SHAPE, cells=(64, 60))
+    )
     return np.asarray(total * np.clip(rough, 0.35, 1.7), dtype=np.float32)
 
 
@@ -117,7 +129,7 @@ def _near(shape: BaseGeometry, x: NDArray[np.float64], y: NDArray[np.float64]) -
     return np.asarray(mask, dtype=bool)
 
 
-def _water_side(  # noqa: PLR0913 - a cross-section has as many figures
+def _water_side(
     z: NDArray[np.float32],
     away: NDArray[np.float32],
     level: float | NDArray[np.float32],
@@ -149,19 +161,34 @@ def _smooth(t: NDArray[np.float32]) -> NDArray[np.float32]:
 def _pans(rng: np.random.Generator, z: NDArray[np.float32], land: plan.Land) -> NDArray[np.float32]:
     """The ground with salt pans and fish ponds: flat beds behind low bunds."""
     beds = [*land.pans, *land.ponds]
-    levels = np.concatenate((1.15 + 0.12 * rng.integers(0, 3, len(land.pans)), 0.7 + 0.1 * rng.integers(0, 4, len(land.ponds))))
+    levels = np.concatenate(
+        (1.15 + 0.12 * rng.integers(0, 3, len(land.pans)), 0.7 + 0.1 * rng.integers(0, 4, len(land.ponds)))
+    )
     transform = from_origin(0, place.HEIGHT, CELL, CELL)
     works = shapely.union_all(shapely.buffer(np.array(beds), 12, join_style="mitre", quad_segs=1))
     around = rasterize([works], out_shape=SHAPE, transform=transform).astype(bool)
-    bed = rasterize(zip(beds, levels.tolist(), strict=True), out_shape=SHAPE, transform=transform, fill=-99, dtype="float32")
+    bed = rasterize(
+        zip(beds, levels.tolist(), strict=True),
+        out_shape=SHAPE,
+        transform=transform,
+        fill=-99,
+        dtype="float32",
+    )
     bunds = np.where(around, np.minimum(np.maximum(z, 2.0), 2.1), z)
-    return np.asarray(np.where(bed > -90, bed, bunds), dtype=np.float32)  # noqa: PLR2004 - the fill above
+    return np.asarray(np.where(bed > -90, bed, bunds), dtype=np.float32)
 
 
 def write(ground: Ground, folder: Path) -> Entry:
     """Write the ground as a GeoTIFF; returns the manifest's line."""
     files.raster(folder / "dem_5m.tif", ground.heights[None], cell=CELL)
     return Entry(
-        file="dem_5m.tif", layer="terrain", kind="terrain", crs=place.CRS, vertical=place.VERTICAL, valid_from="2021-07-01",
-        title={"zh": "数字高程模型", "en": "Terrain"}, theme="base", department=offices.NATURE,
-    )  # fmt: skip
+        file="dem_5m.tif",
+        layer="terrain",
+        kind="terrain",
+        crs=place.CRS,
+        vertical=place.VERTICAL,
+        valid_from="2021-07-01",
+        title={"zh": "数字高程模型", "en": "Terrain"},
+        theme="base",
+        department=offices.NATURE,
+    )

@@ -52,9 +52,17 @@ def month(until: np.datetime64, rng: np.random.Generator) -> Weather:
         soaked=_drain(rain, 2.2),
         runoff=_drain(rain, 40.0),
         tide=0.25 + 0.95 * np.cos(2 * np.pi * t / 12.42) + 0.25 * np.cos(2 * np.pi * t / 24.84 + 0.7),
-        warmth=12.5 + 14.5 * season + 4.2 * np.cos((hour - 15) / 24 * 2 * np.pi) + 2.4 * fronts - 1.4 * (rain > 0),
+        warmth=12.5
+        + 14.5 * season
+        + 4.2 * np.cos((hour - 15) / 24 * 2 * np.pi)
+        + 2.4 * fronts
+        - 1.4 * (rain > 0),
         habit=habit(hour),
-        haze=np.clip(46 + 24 * _wander(rng, 0.97) + 8 * np.cos((hour - 8) / 12 * 2 * np.pi) - 5 * _drain(rain, 10.0), 6, None),
+        haze=np.clip(
+            46 + 24 * _wander(rng, 0.97) + 8 * np.cos((hour - 8) / 12 * 2 * np.pi) - 5 * _drain(rain, 10.0),
+            6,
+            None,
+        ),
     )
 
 
