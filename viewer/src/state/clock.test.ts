@@ -49,3 +49,8 @@ test("marks are few and inside", () => {
 test("moments are written as the server writes them", () => {
   expect(iso(millis("2021-07-01"))).toBe("2021-07-01T00:00:00Z");
 });
+
+test("a twin that was filled this morning still has a year of slider", () => {
+  const stretch = stretchOf("survey", now, [], now - 60_000);
+  expect(stretch.to - stretch.from).toBeGreaterThan(365 * 86_400_000);
+});

@@ -23,10 +23,15 @@ export const iso = (time: number): string => new Date(time).toISOString().replac
 export function stretchOf(preset: Preset, now: number, epochs: Epoch[], earliest: number | null): Stretch {
   if (preset === "day") return { from: now - day, to: now, grain: minute };
   if (preset === "week") return { from: now - 7 * day, to: now, grain: 10 * minute };
-  const firstEpoch = epochs.length > 0 ? Math.min(...epochs.map((epoch) => millis(epoch.at))) : null;
-  if (preset === "all")
-    return { from: Math.min(earliest ?? now - 10 * year, firstEpoch ?? now), to: now, grain: day };
-  const from = firstEpoch ?? earliest ?? now - 10 * year;
+  // A twin that was filled this morning still has a slider that one can hold.
+  const latest = now - year;
+  if (preset === "all") {
+    const from = Math.min(latest, earliest ?? latest, ...epochs.map((epoch) => millis(epoch.at)));
+    return { from, to: now, grain: day };
+  }
+  const first =
+    epochs.length > 0 ? Math.min(...epochs.map((epoch) => millis(epoch.at))) : (earliest ?? latest);
+  const from = Math.min(latest, first);
   // The first survey is a place to stand, not the edge of the table.
   return { from: from - 0.06 * (now - from), to: now, grain: day };
 }
