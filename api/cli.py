@@ -163,8 +163,7 @@ def _ingest_here(settings: Settings, request: Any, *, quiet: bool) -> list[Repor
     from pipelines import ingest as intake
 
     with opened(settings) as store:
-        kinds = {s.layer.id: s.layer.kind for s in store.layers(Policy.open())}
-        known = replace(request, known_kind=kinds.get(request.layer))
+        known = replace(request, known_kind=intake.kinds(store).get(request.layer))
         reports = intake.ingest(store, [known], settings, intake.quiet if quiet else _progress)
     if not quiet and sys.stderr.isatty():
         typer.echo(err=True)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-
 from api.cards import kinds
 from api.hub import Hub
 from api.state import Twin

@@ -104,9 +104,7 @@ def described(request: Request, layer: str, found: tuple[Ground, str]) -> Respon
     """A layer.json whose tiles carry the state in their path."""
     ground, key = found
     template = f"/tiles/{quote(layer)}/{key}/{{z}}/{{x}}/{{y}}.terrain"
-    return revalidated(
-        request, key, lambda: orjson.dumps(terrain_tiles.layer_json(ground, template)), JSON
-    )
+    return revalidated(request, key, lambda: orjson.dumps(terrain_tiles.layer_json(ground, template)), JSON)
 
 
 @router.get("/{layer}/{z}/{x}/{name}")
@@ -137,7 +135,9 @@ def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Tw
 def moments(said: dict[str, str], twin: Twin) -> dict[str, datetime]:
     """`at` and `known` of a query string; now where they are left out, and never later than now."""
     present = twin.now()
-    return {name: min(parse(said[name], name), present) if name in said else present for name in ("at", "known")}
+    return {
+        name: min(parse(said[name], name), present) if name in said else present for name in ("at", "known")
+    }
 
 
 @router.get("/{layer}/{key}/{z}/{x}/{name}")
@@ -226,4 +226,3 @@ def mercator_address(z: str, x: str, y: str) -> tuple[int, int, int]:
 def node(z: str, x: str, y: str) -> str:
     """A 3D Tiles node's name."""
     return "/".join(str(v) for v in mercator_address(z, x, y))
-

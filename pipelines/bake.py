@@ -106,7 +106,9 @@ def branch(source: Source, layer: str, key: str, node: str, *, policy: Policy) -
     scene, planted, place = _addressed(source, layer, key, node, policy)
     baked = _written(scene, planted, place)
     if baked.key != key:
-        raise TileNotFound(f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json")
+        raise TileNotFound(
+            f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json"
+        )
     return baked.body
 
 
@@ -119,7 +121,9 @@ def content(source: Source, layer: str, key: str, node: str, *, policy: Policy) 
     scene, planted, place = _addressed(source, layer, key, node, policy)
     own = _own(scene, planted, _inside(planted, place))
     if _key(scene, planted.tree, place, _grounded(scene, own, place)) != key:
-        raise TileNotFound(f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json")
+        raise TileNotFound(
+            f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json"
+        )
     return glb(scene.layer, scene.kind, _rows(scene, planted.tree, place), scene.ground)
 
 
@@ -343,5 +347,3 @@ def _ground(scene: _Scene, planted: Planted, node: int) -> NDArray[np.float64]:
     lat = np.concatenate([(south + north) / 2, south, north])
     found = np.asarray(scene.ground.heights(lon, lat), np.float64)
     return np.where(np.isfinite(found), found, 0.0)
-
-

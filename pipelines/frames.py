@@ -6,7 +6,7 @@ A frame is a uint32 length (little-endian), one letter and that many bytes:
     B  Arrow IPC stream: rows of the part      J  JSON: {"rejected": […], "notes": […]} beside them
     O  Arrow IPC stream: observations of the part
     E  nothing: the part is complete           X  JSON: {"slug", "message"}: reading failed here
-    C  a command's name (to the server)
+    C  a command's name (to the server)     A  JSON: its answer
     Z  nothing: no more parts             R  JSON: a report (from the server)
 
 A part without its E is not taken: a reader that dies leaves nothing half done.
@@ -95,7 +95,7 @@ def _batch(letter: bytes, batch: Batch) -> Iterator[bytes]:
     yield frame(letter, sink.getvalue().to_pybytes())
 
 
-def decode(stream: BinaryIO, commands: Callable[[bytes], None] | None = None) -> Iterator[Prepared]:
+def decode(stream: BinaryIO, commands: Callable[[bytes], object] | None = None) -> Iterator[Prepared]:
     """The parts in a stream; take each to its end before asking for the next.
 
     Args:

@@ -37,7 +37,7 @@ DEEPEST = 20
 TOLERATED = 1.3
 """A level is fine enough when its posts are no farther apart than this many cells."""
 FEWEST = 16
-"""A raster shows from the level on at which this many posts lie across it; below, it would be a lone spike."""
+"""A raster is seen where this many posts lie across it; with fewer it would be a lone spike."""
 GRIDS = 4096
 """Grids of posts kept: 17 kB each."""
 
@@ -51,16 +51,18 @@ def size(level: int) -> float:
 
 
 @lru_cache(maxsize=4096)
-def levels(raster: Raster) -> tuple[int, int]:
-    """The first and the deepest level of a raster."""
+def deepest(raster: Raster) -> int:
+    """The level whose posts are about as far apart as the raster's cells."""
     box = raster.bbox
     metres = metres_per_degree((box.south + box.north) / 2)[1]
-    posts = 180.0 / N
-    extent = max(box.east - box.west, box.north - box.south, 1e-9)
-    first = math.ceil(math.log2(max(posts * FEWEST / extent, 1)))
-    deepest = math.ceil(math.log2(max(posts * metres / (raster.resolution * TOLERATED), 1)))
-    deepest = min(deepest, DEEPEST)
-    return min(first, deepest), deepest
+    level = math.ceil(math.log2(max(180.0 / N * metres / (raster.resolution * TOLERATED), 1)))
+    return min(level, DEEPEST)
+
+
+def shows(raster: Raster, spacing: float) -> bool:
+    """Whether a raster is large enough to be seen with posts so many degrees apart."""
+    box = raster.bbox
+    return max(box.east - box.west, box.north - box.south) >= FEWEST * spacing
 
 
 def span(box: BBox, level: int) -> tuple[int, int, int, int]:
@@ -102,7 +104,7 @@ class Ground:
         lon, lat = np.asarray(lon, np.float64), np.asarray(lat, np.float64)
         out = np.full(lon.shape, np.nan, np.float32)
         pending = np.isfinite(lon) & np.isfinite(lat)
-        for level in sorted({levels(r)[1] for r in self.rasters}, reverse=True):
+        for level in sorted({deepest(r) for r in self.rasters}, reverse=True):
             column, row = _tiles_of(lon, lat, level)
             here = pending & self._available(level, column, row)
             out[here] = self._on(level, column[here], row[here], lon[here], lat[here])
@@ -119,7 +121,7 @@ class Ground:
         """First and last column, first and last row of the tiles that a level has, a range a raster."""
         if level == 0:
             return [(0, 1, 0, 0)]
-        return [span(r.bbox, level) for r in self.rasters if levels(r)[1] >= level]
+        return [span(r.bbox, level) for r in self.rasters if deepest(r) >= level]
 
     def has(self, level: int, column: int, row: int) -> bool:
         """Whether there is such a tile."""
@@ -128,7 +130,7 @@ class Ground:
     @property
     def deepest(self) -> int:
         """The deepest level that any place has."""
-        return max((levels(r)[1] for r in self.rasters), default=0)
+        return max((deepest(r) for r in self.rasters), default=0)
 
     def _on(
         self,
@@ -166,21 +168,25 @@ class Ground:
         lon = -180 + step * (column * N + np.arange(-1, N + 2))
         lat = np.clip(-90 + step * (row * N + np.arange(-1, N + 2)), -90, 90)
         lon, lat = np.meshgrid((lon + 180) % 360 - 180 if level < 8 else lon, lat)
-        return self.composite(lon.ravel(), lat.ravel(), level).reshape(N + 3, N + 3)
+        return self.composite(lon.ravel(), lat.ravel(), step).reshape(N + 3, N + 3)
 
     def composite(
-        self, lon: NDArray[np.float64], lat: NDArray[np.float64], level: int
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64], spacing: float
     ) -> NDArray[np.float32]:
-        """(n,) float32: the finest raster's height at places, as a level sees them; NaN where there is none."""
+        """(n,) float32 metres: the finest raster's height at (n,) degrees; NaN where there is none.
+
+        Args:
+            spacing: degrees between the places, so that a coarse picture is made of means.
+        """
         out = np.full(lon.shape, np.nan, np.float32)
         reach = BBox(west=lon.min(), south=lat.min(), east=lon.max(), north=lat.max())
-        spacing = size(level) / N * metres_per_degree(float(lat.mean()))[1]
+        metres = spacing * metres_per_degree(float(lat.mean()))[1]
         for raster in self.rasters:
-            if levels(raster)[0] <= level and _meet(raster.bbox, reach):
+            if shows(raster, spacing) and _meet(raster.bbox, reach):
                 missing = np.isnan(out)
                 if not missing.any():
                     break
-                out[missing] = sample(raster, lon[missing], lat[missing], spacing=spacing)
+                out[missing] = sample(raster, lon[missing], lat[missing], spacing=metres)
         return out
 
 

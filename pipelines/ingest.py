@@ -12,11 +12,12 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import orjson
 import pyarrow as pa
@@ -28,6 +29,7 @@ from pipelines.reading import Request
 from twin import errors
 from twin.gazetteer import describe
 from twin.model import Report
+from twin.policy import Policy
 from twin.settings import Settings
 from twin.store import Store
 from twin.table import Batch
@@ -120,8 +122,8 @@ class Intake:
         settings.socket.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         # The socket is its owner's alone: whoever may open TWIN_HOME's files may write.
-        with _private():
-            self._socket.bind(str(settings.socket))
+        with _private(), _near(settings.socket) as name:
+            self._socket.bind(name)
         self._socket.listen(8)
         threading.Thread(target=self._accept, name="intake", daemon=True).start()
 
@@ -134,28 +136,39 @@ class Intake:
             threading.Thread(target=self._serve, args=(connection,), name="delivery", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        # A caller that goes away (or only looked whether somebody is here) is no error of ours.
         with (
+            suppress(BrokenPipeError, ConnectionResetError),
             connection,
             connection.makefile("rwb") as stream,
-            suppress(BrokenPipeError, ConnectionResetError),
         ):
             try:
-                with self._one:
-                    for part in frames.decode(cast("BinaryIO", stream), commands=self._command):
-                        report = take(self.store, part, self.settings)
-                        stream.write(frames.frame(b"R", orjson.dumps(asdict(report))))
-                        stream.flush()
-                stream.write(frames.frame(b"Z"))
+                self._take(cast("BinaryIO", stream))
             except errors.TwinError as error:
                 stream.write(frames.failed(error))
+            except Exception as error:  # noqa: BLE001  the caller is told, the server goes on
+                traceback.print_exc()
+                stream.write(frames.failed(errors.TwinError(f"the server failed at this delivery: {error}")))
 
-    def _command(self, name: bytes) -> None:
-        """A backup is written inside the home, where the command line fetches it: no caller's path is opened."""
+    def _take(self, stream: BinaryIO) -> None:
+        for part in frames.decode(stream, commands=lambda name: stream.write(self._command(name))):
+            with self._one:
+                report = take(self.store, part, self.settings)
+            stream.write(frames.frame(b"R", orjson.dumps(asdict(report))))
+            stream.flush()
+        stream.write(frames.frame(b"Z"))
+
+    def _command(self, name: bytes) -> bytes:
+        if name == b"kinds":
+            return frames.frame(b"A", orjson.dumps(kinds(self.store)))
         if name != b"backup":
-            raise errors.InvalidParameter(f"no command {name[:50]!r}; there is backup")
-        folder = handover(self.settings)
+            raise errors.InvalidParameter(f"no command {name[:50]!r}; there are kinds and backup")
+        # Written inside the home, where the command line fetches it: no caller's path is opened.
+        folder = self.settings.home / ".backup"
         shutil.rmtree(folder, ignore_errors=True)
-        archive.backup(self.store, self.settings, folder)
+        with self._one:
+            archive.backup(self.store, self.settings, folder)
+        return frames.frame(b"A", orjson.dumps(str(folder)))
 
     def close(self) -> None:
         """Take no more."""
@@ -172,44 +185,56 @@ def _private() -> Iterator[None]:
         os.umask(before)
 
 
+def kinds(store: Store) -> dict[str, str]:
+    """The kind of each layer that is there."""
+    return {s.layer.id: s.layer.kind for s in store.layers(Policy.open())}
+
+
 def send(requests: Sequence[Request], settings: Settings) -> list[Report]:
     """Hand the requests' deliveries to the running server.
 
     Raises:
         StoreDown: no server listens in this home. TwinError: what reading or writing raised.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
-            connection.connect(str(settings.socket))
-        except OSError as error:
-            raise errors.StoreDown(f"no server listens at {settings.socket}") from error
-        with reader(requests, settings) as source, connection.makefile("rwb") as stream:
-            pump = threading.Thread(target=_pump, args=(source, stream), daemon=True)
-            pump.start()
-            return list(_answers(cast("BinaryIO", stream)))
+    there = command(settings, "kinds")
+    known = [replace(r, known_kind=there.get(r.layer)) for r in requests]
+    with _connected(settings) as stream, reader(known, settings) as source:
+        threading.Thread(target=_pump, args=(source, stream), daemon=True).start()
+        return [frames.report(said) for _, said in _answers(stream)]
 
 
-def command(settings: Settings, name: str) -> str:
-    """Have the running server do something; the path of what it made.
+def command(settings: Settings, name: str) -> Any:
+    """Have the running server do something; what it answers.
 
     Raises:
         StoreDown: no server listens in this home.
     """
+    with _connected(settings) as stream:
+        stream.write(frames.frame(b"C", name.encode()) + frames.frame(b"Z"))
+        stream.flush()
+        return next(said for _, said in _answers(stream))
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[BinaryIO]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
-            connection.connect(str(settings.socket))
+            with _near(settings.socket) as name:
+                connection.connect(name)
         except OSError as error:
             raise errors.StoreDown(f"no server listens at {settings.socket}") from error
         with connection.makefile("rwb") as stream:
-            stream.write(frames.frame(b"C", name.encode()) + frames.frame(b"Z"))
-            stream.flush()
-            list(_answers(cast("BinaryIO", stream)))
-    return str(handover(settings))
+            yield cast("BinaryIO", stream)
 
 
-def handover(settings: Settings) -> Path:
-    """Where the server leaves a backup for the command line."""
-    return settings.home / ".backup"
+@contextmanager
+def _near(path: Path) -> Iterator[str]:
+    """A short name for a socket: the address of a Unix socket holds 107 bytes, a home's path may be longer."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}" if len(os.fsencode(path)) > 107 else str(path)
+    finally:
+        os.close(folder)
 
 
 def _pump(source: BinaryIO, stream: BinaryIO) -> None:
@@ -218,15 +243,18 @@ def _pump(source: BinaryIO, stream: BinaryIO) -> None:
         stream.flush()
 
 
-def _answers(stream: BinaryIO) -> Iterator[Report]:
+def _answers(stream: BinaryIO) -> Iterator[tuple[bytes, Any]]:
     while True:
         letter, payload = frames.read(stream)
         if letter == b"Z":
             return
-        yield frames.report(orjson.loads(payload))
+        yield letter, orjson.loads(payload)
 
 
 def listening(settings: Settings) -> bool:
     """Whether a server takes deliveries in this home."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        return settings.socket.exists() and connection.connect_ex(str(settings.socket)) == 0
+    try:
+        with _connected(settings):
+            return True
+    except (errors.StoreDown, FileNotFoundError):
+        return False

@@ -19,7 +19,9 @@ def latest(
 ) -> list[dict[str, Any]]:
     """The last value of each thing's first Datastream (all Datastreams when `things` are named)."""
     if things is not None:
-        return [value(d) for thing in things for d in store.datastreams(layer=layer, thing=thing, policy=policy)]
+        return [
+            value(d) for thing in things for d in store.datastreams(layer=layer, thing=thing, policy=policy)
+        ]
     first: dict[str, Datastream] = {}
     for datastream in store.datastreams(layer=layer, policy=policy):
         kept = first.setdefault(datastream.thing, datastream)

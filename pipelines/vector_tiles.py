@@ -54,7 +54,13 @@ class VectorTile:
 
 
 def etag(
-    source: Source, layer: str, address: tuple[int, int, int], *, at: datetime, known: datetime, policy: Policy
+    source: Source,
+    layer: str,
+    address: tuple[int, int, int],
+    *,
+    at: datetime,
+    known: datetime,
+    policy: Policy,
 ) -> str:
     """What names the tile's state: equal as long as nothing in its window changes.
 
@@ -69,7 +75,13 @@ def etag(
 
 
 def tile(
-    source: Source, layer: str, address: tuple[int, int, int], *, at: datetime, known: datetime, policy: Policy
+    source: Source,
+    layer: str,
+    address: tuple[int, int, int],
+    *,
+    at: datetime,
+    known: datetime,
+    policy: Policy,
 ) -> VectorTile:
     """The vector tile of a layer at an address (`twin.tiling.address`) and a moment.
 

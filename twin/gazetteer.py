@@ -11,15 +11,23 @@ from twin.model import BBox
 
 EARTH = 6371.0088
 """Mean radius, kilometres (IUGG)."""
+WIDE = 5.0
+"""Degrees from which on a box is told by its corners; its middle would say little."""
 POINTS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
 def describe(box: BBox) -> str:
     """The box's middle, and how far it is from the nearest city (GeoNames, CC BY 4.0)."""
+    if max((box.east - box.west) % 360, box.north - box.south) > WIDE:
+        return f"from {_corner(box.west, box.south)} to {_corner(box.east, box.north)}"
     lon, lat = _middle(box)
     name, distance, bearing = nearest(lon, lat)
     where = f"in or by {name}" if distance < 5 else f"{distance:.0f} km {_point(bearing)} of {name}"
-    return f"{degrees(lat, 'NS')} {degrees(lon, 'EW')}, {where}"
+    return f"{_corner(lon, lat)}, {where}"
+
+
+def _corner(lon: float, lat: float) -> str:
+    return f"{degrees(lat, 'NS')} {degrees(lon, 'EW')}"
 
 
 def degrees(value: float, letters: str) -> str:
