@@ -130,7 +130,7 @@ def size(table: pa.Table) -> NDArray[np.float32]:
 def mesh(rows: pa.Table, placed: Placed) -> Mesh | None:
     """Bodies as they are, the other footprints pulled up, all standing on the ground that the viewer gets."""
     geometries = shapely.from_wkb(np.asarray(rows["geom"], object))
-    box = shapely.total_bounds(geometries)
+    box = shapely.total_bounds(geometries) if len(rows) else np.full(4, np.nan)
     if not np.isfinite(box).all():
         return None
     prints = footprints(geometries)

@@ -182,7 +182,7 @@ def size(table: pa.Table) -> NDArray[np.float32]:
 def mesh(rows: pa.Table, placed: Placed) -> Mesh | None:
     """Lines as tubes and boxes of their true size at their true depth, points as short upright cylinders."""
     geometries = shapely.from_wkb(np.asarray(rows["geom"], object))
-    box = shapely.total_bounds(geometries)
+    box = shapely.total_bounds(geometries) if len(rows) else np.full(4, np.nan)
     if not np.isfinite(box).all():
         return None
     origin = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 0.0])
