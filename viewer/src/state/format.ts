@@ -11,6 +11,23 @@ export function inLang(text: Bilingual | null | undefined, lang: Lang): string {
   return text[lang] || text.zh || text.en || missing;
 }
 
+const datums: Record<string, Bilingual> = {
+  "EPSG:5737": { zh: "1985 国家高程基准", en: "1985 national height datum" },
+  "EPSG:5736": { zh: "1956 黄海高程系", en: "Yellow Sea 1956" },
+  "EPSG:5709": { zh: "NAP 高程", en: "NAP height" },
+  "EPSG:5773": { zh: "EGM96 高程", en: "EGM96 height" },
+  "EPSG:3855": { zh: "EGM2008 高程", en: "EGM2008 height" },
+  "EPSG:5728": { zh: "LN02 高程", en: "LN02 height" },
+  ellipsoid: { zh: "椭球高", en: "ellipsoidal height" },
+  unknown: { zh: "高程基准未知", en: "vertical datum unknown" },
+};
+
+/** A vertical datum by its name; one that we have no name for by its code. */
+export function formatDatum(code: string | null | undefined, lang: Lang): string {
+  const key = code || "unknown";
+  return datums[key]?.[lang] ?? key;
+}
+
 /** Digits in groups of three from five digits up; at most `digits` decimals, and none that the value has not. */
 export function formatNumber(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return missing;
