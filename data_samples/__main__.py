@@ -1,9 +1,10 @@
-"""`python -m data_samples OUT [SEED]` writes the sample county into a folder."""
+"""`python -m data_samples OUT [--seed N] [--until TIME]` writes the sample county into a folder."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from data_samples import county
@@ -14,11 +15,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m data_samples", description=county.__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--until", type=datetime.fromisoformat, help="when the observations end; default: this hour"
+    )
     given = parser.parse_args()
     contents = county.write(
-        given.folder, seed=given.seed, progress=lambda part: sys.stderr.write(part + "\n")
+        given.folder, seed=given.seed, until=given.until, progress=lambda part: sys.stderr.write(part + "\n")
     )
-    sys.stdout.write(f"{len(contents.entries)} files in {given.folder}\n")
+    sys.stdout.write(f"{len(contents.layers)} files in {given.folder}\n")
 
 
 if __name__ == "__main__":

@@ -234,12 +234,12 @@ def write(buildings: Buildings, folder: Path) -> list[Entry]:
         files.vector(folder / file, buildings.shapes[stood], columns, geometry="Polygon")
         entries.append(
             Entry(
-                file=file,
+                files=(file,),
                 layer="buildings",
                 kind="buildings",
                 crs=place.CRS,
                 vertical=place.VERTICAL,
-                valid_from=day,
+                valid_from=manifest.moment(day),
                 title={"zh": "建筑", "en": "Buildings"},
                 theme="buildings",
                 department=offices.HOUSING,

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from data_samples import files, offices
+from data_samples import files, manifest, offices
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -107,18 +107,14 @@ def write(graph: Streets, folder: Path) -> Entry:
     )
     csv.write_csv(table, folder / "cameras.csv")
     return Entry(
-        file="cameras.csv",
+        files=("cameras.csv",),
         layer="cameras",
         kind="cameras",
         crs="EPSG:4490",
-        valid_from="2021-07-01",
+        valid_from=manifest.moment("2021-07-01"),
         title={"zh": "视频监控", "en": "Cameras"},
         theme="governance",
         department=offices.POLICE,
         columns={key: key for key in ("id", "name", "kind", "direction", "state", "owner", "lon", "lat")},
-        column_titles={
-            "direction": {"zh": "朝向", "en": "Looks towards", "unit": "deg"},
-            "field_of_view": {"zh": "视场角", "en": "Field of view", "unit": "deg"},
-        },
         visible=False,
     )

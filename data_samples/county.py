@@ -79,7 +79,7 @@ def write(
     tell("water model")
     entries.append(water_model.write(graph, ground, folder))
     tell("sensors and cameras")
-    entries += sensors.write(sensors.site(graph, ground, networks), end, folder, seed)
+    entries.append(sensors.write(sensors.site(graph, ground, networks), end, folder, seed))
     entries.append(cameras.write(graph, folder))
     tell("places, grid, parcels")
     entries.append(places.write(places.find(block, np.random.default_rng([seed, 6])), folder))
@@ -90,7 +90,7 @@ def write(
         np.random.default_rng([seed, 8]),
     )
     contents = manifest.Manifest(
-        entries=tuple(entries), site=manifest.site(), seed=seed, until=end.isoformat()
+        layers=tuple(entries), site=manifest.site(), seed=seed, until=end.isoformat()
     )
     manifest.save(contents, folder)
     return contents

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from data_samples import files, offices, place, plan, shapes
+from data_samples import files, manifest, offices, place, plan, shapes
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -217,18 +217,17 @@ def write(cover: Cover, folder: Path, layer: str, *, zh: str, en: str, kind: str
     whole = shapely.multipolygons(*_parts(cover.shapes))
     files.vector(folder / f"{layer}.gpkg", whole, columns, geometry="MultiPolygon")
     return Entry(
-        file=f"{layer}.gpkg",
+        files=(f"{layer}.gpkg",),
         layer=layer,
         kind=kind,
         crs=place.CRS,
-        valid_from="2021-07-01",
+        valid_from=manifest.moment("2021-07-01"),
         title={"zh": zh, "en": en},
         theme="base",
         department=offices.NATURE,
         columns={"id": "id", "name": "name", "class": "class", "use": "class"}
         if kind == "zones"
         else {"id": "id", "name": "name", "class": "class"},
-        column_titles={"area_m2": {"zh": "面积", "en": "Area", "unit": "m2"}},
         visible=layer != "land_use",
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from data_samples import files, offices, place, plan, skeleton
+from data_samples import files, manifest, offices, place, plan, skeleton
 from data_samples.cover import LAND_USE, USES_ZH
 from data_samples.manifest import Entry
 
@@ -289,10 +289,10 @@ def write(found: Areas, blocks: Blocks, folder: Path, rng: np.random.Generator) 
     )
     files.vector(folder / "parcels.gpkg", *parcels(blocks), geometry="MultiPolygon")
     files.vector(folder / "height_limits.gpkg", *height_limits(), geometry="MultiPolygon")
-    common: dict[str, Any] = {"crs": place.CRS, "valid_from": "2021-07-01", "visible": False}
+    common: dict[str, Any] = {"crs": place.CRS, "valid_from": manifest.moment("2021-07-01"), "visible": False}
     return [
         Entry(
-            file="grid.gpkg",
+            files=("grid.gpkg",),
             layer="grid",
             kind="grids",
             title={"zh": "四级网格", "en": "Four-level grid"},
@@ -307,14 +307,10 @@ def write(found: Areas, blocks: Blocks, folder: Path, rng: np.random.Generator) 
                 "phone": "联系电话",
                 "area": "面积",
             },
-            column_titles={
-                "level": {"zh": "层级", "en": "Level"},
-                "area": {"zh": "面积", "en": "Area", "unit": "m2"},
-            },
             **common,
         ),
         Entry(
-            file="parcels.gpkg",
+            files=("parcels.gpkg",),
             layer="parcels",
             kind="parcels",
             title={"zh": "宗地", "en": "Parcels"},
@@ -328,18 +324,16 @@ def write(found: Areas, blocks: Blocks, folder: Path, rng: np.random.Generator) 
                 "tenure": "权利性质",
                 "owner": "权利人",
             },
-            column_titles={"area": {"zh": "宗地面积", "en": "Area", "unit": "m2"}},
             **common,
         ),
         Entry(
-            file="height_limits.gpkg",
+            files=("height_limits.gpkg",),
             layer="height_limits",
             kind="zones",
             title={"zh": "限高区", "en": "Height limits"},
             theme="planning",
             department=offices.NATURE,
             columns={"id": "id", "name": "name", "max_height": "max_height", "reason": "reason"},
-            column_titles={"max_height": {"zh": "限高", "en": "Height limit", "unit": "m"}},
             **common,
         ),
     ]

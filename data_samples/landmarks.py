@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import shapely
 
-from data_samples import offices, place
+from data_samples import manifest, offices, place
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -315,12 +315,12 @@ def write(found: list[House], ground: Ground, folder: Path) -> Entry:
     }
     (folder / "landmarks.city.json").write_bytes(orjson.dumps(city))
     return Entry(
-        file="landmarks.city.json",
+        files=("landmarks.city.json",),
         layer="landmarks",
         kind="buildings",
         crs=place.CRS,
         vertical=place.VERTICAL,
-        valid_from="2021-07-01",
+        valid_from=manifest.moment("2021-07-01"),
         title={"zh": "地标建筑", "en": "Landmarks"},
         theme="buildings",
         department=offices.HOUSING,

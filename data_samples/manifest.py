@@ -20,8 +20,8 @@ NAME = "manifest.json"
 class Entry:
     """One file and the arguments of its ingest."""
 
-    file: str
-    """Name inside the folder."""
+    files: tuple[str, ...]
+    """Names inside the folder; several files make one delivery (stations and their readings)."""
     layer: str
     kind: str
     title: Mapping[str, str]
@@ -29,25 +29,25 @@ class Entry:
     theme: str
     department: Mapping[str, str]
     crs: str | None = None
-    """None where the file's format states it (GeoJSON) or where there is nothing to place (observations)."""
+    """None where the file's format states it (GeoJSON)."""
     vertical: str | None = None
     valid_from: str | None = None
-    """RFC 3339 date of the survey."""
+    """RFC 3339 moment of the survey."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """{target: source}: which of the file's columns is the kind's `target`."""
-    column_titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """{target: {"zh": …, "en": …, "unit": …}} for the columns that need saying."""
     mode: str = "snapshot"
     invented: bool = True
     visible: bool = True
     """Whether a fresh viewer shows the layer."""
+    order: int = 100
+    """Where the layer stands in the tree; the smaller the higher."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """The folder's table of contents, in the order of ingest."""
 
-    entries: tuple[Entry, ...]
+    layers: tuple[Entry, ...]
     site: Mapping[str, Any]
     seed: int
     until: str
@@ -81,4 +81,13 @@ def save(manifest: Manifest, folder: Path) -> None:
 def load(folder: Path) -> Manifest:
     """The manifest of a folder that `county.write` filled."""
     found = orjson.loads((Path(folder) / NAME).read_bytes())
-    return Manifest(**{**found, "entries": tuple(Entry(**entry) for entry in found["entries"])})
+    return Manifest(**{**found, "layers": tuple(_entry(entry) for entry in found["layers"])})
+
+
+def _entry(found: Mapping[str, Any]) -> Entry:
+    return Entry(**{**found, "files": tuple(found["files"])})
+
+
+def moment(day: str) -> str:
+    """The moment at which a survey's day begins, RFC 3339."""
+    return f"{day}T00:00:00+00:00"

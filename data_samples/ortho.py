@@ -9,7 +9,7 @@ import shapely
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
-from data_samples import files, noise, offices, place, plan, terrain
+from data_samples import files, manifest, noise, offices, place, plan, terrain
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -266,11 +266,11 @@ def write(picture: NDArray[np.uint8], folder: Path) -> Entry:
     """Write the picture as a GeoTIFF; returns the manifest's line."""
     files.raster(folder / "ortho_3m.tif", picture, cell=CELL, photo=True)
     return Entry(
-        file="ortho_3m.tif",
+        files=("ortho_3m.tif",),
         layer="imagery",
         kind="imagery",
         crs=place.CRS,
-        valid_from="2025-07-01",
+        valid_from=manifest.moment("2025-07-01"),
         title={"zh": "航空影像（绘制）", "en": "Aerial picture (painted)"},
         theme="base",
         department=offices.NATURE,

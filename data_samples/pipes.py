@@ -253,14 +253,6 @@ POINT_COLUMNS = {
     "owner": "权属单位",
     "year_laid": "建设年代",
 }
-LINE_TITLES = {
-    "diameter": {"zh": "管径", "en": "Diameter", "unit": "mm"},
-    "section": {"zh": "断面（宽×高）", "en": "Section (width X height)", "unit": "mm"},
-    "from_depth": {"zh": "起点埋深", "en": "Depth at start", "unit": "m"},
-    "to_depth": {"zh": "终点埋深", "en": "Depth at end", "unit": "m"},
-    "z_ref": {"zh": "埋深基准", "en": "Depth refers to"},
-    "year_laid": {"zh": "建设年代", "en": "Year laid"},
-}
 
 
 def write(networks: list[Network], folder: Path) -> list[Entry]:
@@ -285,12 +277,11 @@ def write(networks: list[Network], folder: Path) -> list[Entry]:
             files.vector(folder / file, shapes, columns, geometry=shape)
             entries.append(
                 Entry(
-                    file=file,
+                    files=(file,),
                     layer=layer,
-                    valid_from=day,
+                    valid_from=manifest.moment(day),
                     title={"zh": zh, "en": en},
                     columns=names,
-                    column_titles=LINE_TITLES if layer == "pipes" else {},
                     visible=layer == "pipes",
                     **common,
                 )

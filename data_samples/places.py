@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import shapely
 
-from data_samples import files, governance, offices, place, skeleton
+from data_samples import files, governance, manifest, offices, place, skeleton
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -113,10 +113,10 @@ def write(found: dict[str, Any], folder: Path) -> Entry:
     text = orjson.dumps({"type": "FeatureCollection", "features": features})
     (folder / "places.geojson").write_bytes(text)
     return Entry(
-        file="places.geojson",
+        files=("places.geojson",),
         layer="places",
         kind="places",
-        valid_from="2021-07-01",
+        valid_from=manifest.moment("2021-07-01"),
         title={"zh": "地名与设施", "en": "Places"},
         theme="emergency",
         department=offices.EMERGENCY,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import shapely
 from pyarrow import csv
 
-from data_samples import files, offices, place, plan, weather
+from data_samples import files, manifest, offices, place, plan, weather
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ KINDS = (
         prefix="SW",
     ),
     Kind(code="rain", zh="雨量", en="Rainfall", unit="mm", count=26, owner=WATER, decimals=1, prefix="YL"),
-    Kind(code="pm25", zh="PM2.5", en="PM2.5", unit="ug/m3", count=18, owner=AIR, decimals=0, prefix="KQ"),
+    Kind(code="air", zh="PM2.5", en="PM2.5", unit="μg/m³", count=18, owner=AIR, decimals=0, prefix="KQ"),
     Kind(
         code="manhole",
         zh="井盖倾角",
         en="Manhole cover tilt",
-        unit="deg",
+        unit="°",
         count=72,
         owner=DRAINS,
         decimals=1,
@@ -94,7 +94,7 @@ KINDS = (
         prefix="LL",
     ),
     Kind(
-        code="road_water",
+        code="ponding",
         zh="路面积水",
         en="Water on the road",
         unit="cm",
@@ -114,10 +114,10 @@ KINDS = (
         prefix="QL",
     ),
     Kind(
-        code="temperature",
+        code="weather",
         zh="气温",
         en="Air temperature",
-        unit="degC",
+        unit="°C",
         count=14,
         owner="望海县气象局（虚构）",
         decimals=1,
@@ -160,14 +160,14 @@ def site(graph: Streets, ground: Ground, networks: list[Network]) -> Stations:
     where = {
         "water_level": np.vstack((axis, canal, [[1_800.0, 1_080.0], [5_330.0, 4_520.0]])),
         "rain": everywhere,
-        "pm25": everywhere,
+        "air": everywhere,
         "manhole": by_code["WS"].points[:, :2],
         "gas": by_code["TR"].points[:, :2],
         "pressure": by_code["JP"].points[:, :2],
         "flow": by_code["SS"].points[:, :2],
-        "road_water": lowest,
+        "ponding": lowest,
         "displacement": dry,
-        "temperature": everywhere,
+        "weather": everywhere,
         "noise": crossing,
     }
     parts = [_spread(where[kind.code], kind.count) for kind in KINDS]
@@ -327,20 +327,20 @@ def _noise_level(
 SERIES = {
     "water_level": _water_level,
     "rain": _rainfall,
-    "pm25": _pm25,
+    "air": _pm25,
     "manhole": _manhole,
     "gas": _gas,
     "pressure": _pressure,
     "flow": _flow,
-    "road_water": _road_water,
+    "ponding": _road_water,
     "displacement": _displacement,
-    "temperature": _temperature,
+    "weather": _temperature,
     "noise": _noise_level,
 }
 
 
-def write(stations: Stations, until: datetime, folder: Path, seed: int) -> list[Entry]:
-    """Write stations and observations as CSV; returns the manifest's lines, stations first."""
+def write(stations: Stations, until: datetime, folder: Path, seed: int) -> Entry:
+    """Write stations and observations as CSV; returns the manifest's line."""
     from datetime import timedelta, timezone
 
     end = np.datetime64(until.astimezone(timezone(timedelta(hours=8))).replace(tzinfo=None), "h")
@@ -355,48 +355,24 @@ def write(stations: Stations, until: datetime, folder: Path, seed: int) -> list[
     observations = pa.table(
         {
             "station": pa.array(identity).take(station),
-            "observed_property": pa.array([k.code for k in KINDS]).take(kind),
+            "observed_property": pa.array([k.zh for k in KINDS]).take(kind),
             "time": pa.array(text).take(hour),
             "value": values[station, hour],
             "unit": pa.array([k.unit for k in KINDS]).take(kind),
         }
     )
     csv.write_csv(observations, folder / "observations.csv", csv.WriteOptions(quoting_style="none"))
-    common: dict[str, Any] = {
-        "layer": "sensors",
-        "kind": "sensors",
-        "title": {"zh": "物联感知", "en": "Sensors"},
-        "theme": "iot",
-        "department": offices.CITY,
-    }
-    return [
-        Entry(
-            file="stations.csv",
-            crs="EPSG:4490",
-            valid_from="2021-07-01",
-            columns={
-                key: key
-                for key in (
-                    "id",
-                    "name",
-                    "kind",
-                    "lon",
-                    "lat",
-                    "owner",
-                    "observed_property",
-                    "unit",
-                    "installed",
-                )
-            },
-            **common,
-        ),
-        Entry(
-            file="observations.csv",
-            mode="append",
-            columns={key: key for key in ("station", "observed_property", "time", "value", "unit")},
-            **common,
-        ),
-    ]
+    return Entry(
+        files=("stations.csv", "observations.csv"),
+        layer="sensors",
+        kind="sensors",
+        crs="EPSG:4490",
+        valid_from=manifest.moment("2021-07-01"),
+        title={"zh": "物联感知", "en": "Sensors"},
+        theme="iot",
+        department=offices.CITY,
+        columns={key: key for key in ("id", "name", "kind", "owner", "state")},
+    )
 
 
 def _write_stations(stations: Stations, identity: NDArray[np.str_], folder: Path) -> None:
@@ -407,8 +383,8 @@ def _write_stations(stations: Stations, identity: NDArray[np.str_], folder: Path
             "id": identity,
             "name": stations.name,
             "kind": [kind.code for kind in kinds],
-            "kind_zh": [kind.zh for kind in kinds],
-            "observed_property": [kind.code for kind in kinds],
+            "state": ["在用"] * len(kinds),
+            "observed_property": [kind.zh for kind in kinds],
             "unit": [kind.unit for kind in kinds],
             "lon": lonlat[:, 0],
             "lat": lonlat[:, 1],

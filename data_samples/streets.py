@@ -11,7 +11,7 @@ import shapely
 import shapely.ops
 from shapely import LineString, Point
 
-from data_samples import files, offices, place, plan, skeleton
+from data_samples import files, manifest, offices, place, plan, skeleton
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -259,11 +259,11 @@ def write(graph: Streets, folder: Path) -> Entry:
     }
     files.vector(folder / "roads.gpkg", graph.lines, columns, geometry="LineString")
     return Entry(
-        file="roads.gpkg",
+        files=("roads.gpkg",),
         layer="roads",
         kind="roads",
         crs=place.CRS,
-        valid_from="2021-07-01",
+        valid_from=manifest.moment("2021-07-01"),
         title={"zh": "道路", "en": "Roads"},
         theme="transport",
         department=offices.TRANSPORT,

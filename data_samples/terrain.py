@@ -10,7 +10,7 @@ import shapely
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
-from data_samples import files, noise, offices, place, plan
+from data_samples import files, manifest, noise, offices, place, plan
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -182,12 +182,12 @@ def write(ground: Ground, folder: Path) -> Entry:
     """Write the ground as a GeoTIFF; returns the manifest's line."""
     files.raster(folder / "dem_5m.tif", ground.heights[None], cell=CELL)
     return Entry(
-        file="dem_5m.tif",
+        files=("dem_5m.tif",),
         layer="terrain",
         kind="terrain",
         crs=place.CRS,
         vertical=place.VERTICAL,
-        valid_from="2021-07-01",
+        valid_from=manifest.moment("2021-07-01"),
         title={"zh": "数字高程模型", "en": "Terrain"},
         theme="base",
         department=offices.NATURE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from data_samples import files, offices, place, streets, weather
+from data_samples import files, manifest, offices, place, streets, weather
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -109,12 +109,12 @@ def write(graph: Streets, ground: Ground, folder: Path) -> Entry:
     """Write the model; returns the manifest's line."""
     (folder / "water_model.inp").write_text(text(graph, ground), encoding="utf-8")
     return Entry(
-        file="water_model.inp",
+        files=("water_model.inp",),
         layer="water_model",
         kind="networks",
         crs=place.CRS,
         vertical=place.VERTICAL,
-        valid_from="2023-07-01",
+        valid_from=manifest.moment("2023-07-01"),
         title={"zh": "新区供水水力模型", "en": "Water model of the new quarter"},
         theme="pipes",
         department=offices.WATER,
