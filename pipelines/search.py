@@ -82,7 +82,7 @@ class Index:
         for state in store.layers(Policy.open()):
             self._catch_up(store, state.layer.id, state.version)
         while (change := self._work.get()) is not None:
-            if change.kind == "rows":
+            if change.kind in ("rows", "layer") and change.count:
                 self.update(store, change.layer, change.ids, change.version)
 
     def _catch_up(self, store: Store, layer: str, version: int) -> None:
