@@ -72,9 +72,9 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
 
 
 def claims(path: Path) -> bool:
-    """Whether the file begins like a CityGML model."""
+    """Whether the file is named as GML or begins like a CityGML model."""
     with path.open("rb") as file:
-        return b"opengis.net/citygml" in file.read(1 << 16)
+        return path.suffix.lower() != ".xml" or b"opengis.net/citygml" in file.read(1 << 16)
 
 
 def _model(path: Path, options: Options) -> Iterator[Part]:
@@ -136,7 +136,13 @@ def features(path: Path, survey: Survey | None = None) -> Iterator[tuple[int, El
     """
     number = 0
     reading = members(path)
-    _check_version(next(reading), path.name)
+    version = _wrong_version(next(reading))
+    if version is not None:
+        # what is unsafe in it is the more important answer
+        consumed = sum(1 for _ in reading)
+        raise UnsupportedFormat(
+            f"{path.name}: {version} with {consumed} members; CityGML {' and '.join(READ)} are read"
+        )
     for member in reading:
         if survey is not None and survey.stated is None:
             survey.stated, survey.size = _srs(member, survey.size)
@@ -146,11 +152,12 @@ def features(path: Path, survey: Survey | None = None) -> Iterator[tuple[int, El
                 number += 1
 
 
-def _check_version(root: Element, name: str) -> None:
+def _wrong_version(root: Element) -> str | None:
+    """What the document is, when it is not a CityGML model that is read."""
     found = MODEL.match(namespace(root))
-    if local(root) != "CityModel" or found is None or found[1] not in READ:
-        version = f"CityGML {found[1]}" if found else f"{local(root)} of {namespace(root) or 'no namespace'}"
-        raise UnsupportedFormat(f"{name}: {version}; CityGML {' and '.join(READ)} are read")
+    if local(root) == "CityModel" and found is not None and found[1] in READ:
+        return None
+    return f"CityGML {found[1]}" if found else f"{local(root)} of {namespace(root) or 'no namespace'}"
 
 
 def _srs(member: Element, size: int) -> tuple[str | None, int]:
