@@ -32,7 +32,7 @@ interface Paint {
 class Flat implements Drawn {
   #layer: ImageryLayer | null = null;
   #tiles = new Map<string, Promise<VectorTile | null>>();
-  #address = "";
+  #shown = "";
   #painted = "";
   #view: LayerView | null = null;
   #edition = 0;
@@ -75,16 +75,14 @@ class Flat implements Drawn {
   /** Make another picture when what it would show is another one. */
   #paint(view: LayerView): void {
     const { id, version, draw } = this.summary;
-    const query = new URLSearchParams({
-      ...momentQuery(this.stage.moment()),
-      v: `${version}.${this.#edition}`,
-    });
-    const address = `${draw.mvt ?? `/tiles/${id}/{z}/{x}/{y}.mvt`}?${query}`;
-    const painted = JSON.stringify([address, view.hidden, view.filter, this.stage.app.dark]);
+    const query = new URLSearchParams(momentQuery(this.stage.moment())).toString();
+    const address = `${draw.mvt ?? `/tiles/${id}/{z}/{x}/{y}.mvt`}${query ? `?${query}` : ""}`;
+    const edition = `${version}.${this.#edition} ${address}`;
+    const painted = JSON.stringify([edition, view.hidden, view.filter, this.stage.app.dark]);
     if (painted === this.#painted) return;
     this.#painted = painted;
-    if (address !== this.#address) this.#tiles.clear();
-    this.#address = address;
+    if (edition !== this.#shown) this.#tiles.clear();
+    this.#shown = edition;
     const fresh = new ImageryLayer(this.#provider(address, this.#brush(view)));
     replacePicture(this.stage.widget.scene, this.#layer, fresh);
     this.#layer = fresh;

@@ -6,11 +6,11 @@ import type { LayerView } from "../state/app";
 
 export const DRAWING: Drawing = { mode: "imagery", draw };
 
-function make({ id, bbox, version }: LayerSummary): ImageryLayer {
+function make({ id, bbox }: LayerSummary): ImageryLayer {
   const [west, south, east, north] = bbox ?? [-180, -85, 180, 85];
   return new ImageryLayer(
     new UrlTemplateImageryProvider({
-      url: `/tiles/${id}/{z}/{x}/{y}.png?v=${version}`,
+      url: `/tiles/${id}/{z}/{x}/{y}.png`,
       tilingScheme: new WebMercatorTilingScheme(),
       rectangle: Rectangle.fromDegrees(west, south, east, north),
       maximumLevel: 21,

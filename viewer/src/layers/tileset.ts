@@ -19,6 +19,7 @@ import { tubeShader, widen } from "./tube";
 /** The material that the server gives to buildings, as it is seen. */
 const clay = "#E9E1DA";
 const ghost = 0.22;
+const nightShade = 0.42;
 
 let light: ImageBasedLighting | null = null;
 
@@ -165,6 +166,7 @@ class Tiles implements Drawn {
         plain: building ? palette.building : palette.accent,
         moment: app.scrub ? Date.parse(app.scrub) / 1000 : null,
         base: building ? clay : undefined,
+        shade: building && app.dark ? nightShade : 1,
       }),
     );
   }

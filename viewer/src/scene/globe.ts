@@ -31,7 +31,7 @@ export interface MapWanted {
   lang: string;
   dark: boolean;
   labels: boolean;
-  /** Another number fetches the picture again. */
+  /** Another number asks for the picture again; what has not changed is answered by 304. */
   version: number;
 }
 
@@ -56,8 +56,9 @@ export async function createGround(scene: Scene): Promise<Ground> {
   return {
     map(wanted) {
       const url = mapUrl(wanted);
-      if (!wanted.bbox || url === drawn) return;
-      drawn = url;
+      const picked = `${wanted.version} ${url}`;
+      if (!wanted.bbox || picked === drawn) return;
+      drawn = picked;
       const fresh = mapLayer(url, wanted.bbox);
       fresh.show = shown;
       replacePicture(scene, picture, fresh, 1);
@@ -65,7 +66,9 @@ export async function createGround(scene: Scene): Promise<Ground> {
     },
     async terrain({ bbox, there, moment }) {
       const url =
-        there && bbox ? atMoment("/tiles/ground/layer.json", moment).replace(/\/layer\.json$/, "") : "";
+        there && bbox
+          ? atMoment("/tiles/ground/layer.json", { at: moment.at, known: null }).replace(/\/layer\.json$/, "")
+          : "";
       if (url === landed) return;
       landed = url;
       scene.terrainProvider = url
@@ -85,11 +88,10 @@ export async function createGround(scene: Scene): Promise<Ground> {
   };
 }
 
-function mapUrl({ moment, lang, dark, labels, version }: MapWanted): string {
+function mapUrl({ moment, lang, dark, labels }: MapWanted): string {
   const query = new URLSearchParams({ ...momentQuery(moment), lang });
   if (dark) query.set("dark", "1");
   if (!labels) query.set("labels", "0");
-  if (version > 0) query.set("v", String(version));
   return `/tiles/map/{z}/{x}/{y}.png?${query}`;
 }
 

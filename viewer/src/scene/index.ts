@@ -45,6 +45,11 @@ export const createScene: CreateScene = async (container, app) => {
     writeCamera(stage),
     listenToHand(stage, eye, sketch),
     listenToKeys(widget, eye, sketch),
+    watch(
+      () => app.tool,
+      (id) => (id ? sketch.start(id) : sketch.stop()),
+      { immediate: true },
+    ),
   ];
   const board = createBoard(stage);
   stops.push(
@@ -72,7 +77,7 @@ function createStage(widget: CesiumWidget, app: AppState, modest: boolean): Stag
     app,
     modest,
     palette: () => (app.dark ? night : light),
-    moment: () => ({ at: app.at, known: app.known, now: app.now }),
+    moment: () => ({ at: app.at, known: app.known }),
     lit: (layer) => [
       ...(app.selected?.layer === layer ? [app.selected.id] : []),
       ...(app.hovered?.layer === layer ? [app.hovered.id] : []),
@@ -99,7 +104,7 @@ function followState({ widget, app, palette }: Stage, ground: Ground): (() => vo
   const map = () =>
     ground.map({
       bbox: app.site?.bbox ?? null,
-      moment: { at: app.at, known: app.known, now: app.now },
+      moment: { at: app.at, known: app.known },
       lang: app.lang,
       dark: app.dark,
       labels: app.mode === "2d",
@@ -109,7 +114,7 @@ function followState({ widget, app, palette }: Stage, ground: Ground): (() => vo
     ground.terrain({
       bbox: app.site?.bbox ?? null,
       there: app.site?.ground ?? false,
-      moment: { at: app.at, known: app.known, now: app.now },
+      moment: { at: app.at, known: app.known },
     });
   const colours = () => {
     ground.palette(palette(), app.dark);

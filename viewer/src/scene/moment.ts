@@ -3,16 +3,14 @@
 export interface Moment {
   at: string | null;
   known: string | null;
-  /** What "now" is when only the second clock is set. */
-  now: string;
 }
 
-/** `/tiles/roads/tileset.json` becomes `/tiles/roads/@2021-07-01T00:00:00Z/tileset.json`; `now` leaves it as it is. */
-export function atMoment(url: string, { at, known, now }: Moment): string {
+/** `/tiles/roads/tileset.json` becomes `/tiles/roads/@2021-07-01T00:00:00Z/tileset.json`; null for both leaves it as it is. */
+export function atMoment(url: string, { at, known }: Moment): string {
   if (!at && !known) return url;
   const cut = url.lastIndexOf("/");
   const second = known ? `/known/${encodeURIComponent(known)}` : "";
-  return `${url.slice(0, cut)}/@${encodeURIComponent(at ?? now)}${second}${url.slice(cut)}`;
+  return `${url.slice(0, cut)}/@${encodeURIComponent(at ?? "now")}${second}${url.slice(cut)}`;
 }
 
 /** The same as a query, for doors that take one. */

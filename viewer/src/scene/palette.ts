@@ -24,14 +24,14 @@ export const light: Palette = {
   halo: "#FFFFFF",
   accent: "#0B6E99",
   quiet: "#8A949B",
-  underground: "#EFEDE8",
+  underground: "#E0DCD3",
 };
 
 export const night: Palette = {
   globe: "#171C20",
   sky: "#0D1114",
   haze: "#1A2025",
-  building: "#59626B",
+  building: "#E9E4DA",
   selected: "#FFC233",
   text: "#E9EDF0",
   halo: "#14181B",

@@ -19,7 +19,7 @@ const look: Look = {
 test("every class has its colour, and the rest has the legend's own", () => {
   const { color, show } = tileStyle(look);
   expect(color.conditions.map(([, paint]) => paint)).toEqual([
-    "color('#2F6FDB', 0.5)",
+    "color('#2f6fdb', 0.5)",
     "color('#888888', 0.5)",
   ]);
   expect(show).toBe("true");
@@ -28,7 +28,7 @@ test("every class has its colour, and the rest has the legend's own", () => {
 test("what is lit comes first and is never faded", () => {
   expect(tileStyle({ ...look, lit: ["a.1"] }).color.conditions[0]).toEqual([
     expect.stringContaining("a\\\\.1"),
-    "color('#FFB000', 1)",
+    "color('#ffb000', 1)",
   ]);
 });
 

@@ -20,6 +20,8 @@ export interface Look {
   moment: number | null;
   /** The colour of the tiles' own material: a class colour is divided by it, since Cesium multiplies the two. */
   base?: string;
+  /** At night everything but what is lit is darker; 1 is day. */
+  shade?: number;
 }
 
 export interface TileStyle {
@@ -47,6 +49,12 @@ function isOneOf(name: string, values: readonly string[]): string {
 }
 
 const channels = (color: string) => [1, 3, 5].map((from) => Number.parseInt(color.slice(from, from + 2), 16));
+
+/** The colour with less light on it. */
+export function shaded(color: string, shade: number): string {
+  const parts = channels(color).map((part) => Math.round(part * shade));
+  return `#${parts.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
+}
 
 /** The colour that gives `color` when it is multiplied with `base`, channel by channel; too bright ones are cut off. */
 export function over(color: string, base: string | undefined): string {
@@ -97,10 +105,10 @@ function shown(look: Look): string[] {
 /** Colour and visibility of every feature of a layer. Selected things keep full opacity. */
 export function tileStyle(look: Look): TileStyle {
   const { named, rest } = classes(look);
-  const paint = (color: string, opacity = look.opacity) =>
-    `color(${literal(over(color, look.base))}, ${opacity})`;
+  const paint = (color: string, opacity = look.opacity, shade = look.shade ?? 1) =>
+    `color(${literal(shaded(over(color, look.base), shade))}, ${opacity})`;
   const conditions: [string, string][] = [];
-  if (look.lit.length > 0) conditions.push([isOneOf("id", look.lit), paint(look.litColor, 1)]);
+  if (look.lit.length > 0) conditions.push([isOneOf("id", look.lit), paint(look.litColor, 1, 1)]);
   for (const entry of named) {
     conditions.push([isOneOf(look.by ?? "", [classKey(entry.value)]), paint(entry.color)]);
   }

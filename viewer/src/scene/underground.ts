@@ -1,7 +1,7 @@
 /** Looking into the ground: near ground is glass, far ground stays ground, and the eye may go below. */
 import { Color, NearFarScalar, type Scene } from "cesium";
 
-const glass = new NearFarScalar(200, 0.16, 3000, 0.7);
+const glass = new NearFarScalar(200, 0.24, 3000, 0.7);
 /** From straight above everything is equally far. */
 const evenGlass = 0.35;
 
