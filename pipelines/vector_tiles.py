@@ -38,7 +38,7 @@ RANGES: Final = 500
 DOT: Final = 2.0
 """Grid units below which nothing but a point is drawn: an eighth of a pixel, so that the store need not read it."""
 COLUMNS: Final = 24
-"""Attribute columns of a layer whose kind does not say which matter."""
+"""Attribute columns of a tile."""
 MARGIN: Final = mvt.BUFFER / mvt.EXTENT
 
 
@@ -148,13 +148,11 @@ def _thinned(view: View, visible: NDArray[np.int64]) -> list[Window]:
 
 
 def _columns(layer: Layer) -> tuple[str, ...]:
-    """Attribute columns that go in: those that the kind draws or names by, or all of a plain layer's."""
+    """Attribute columns that go in: those of the kind first, then the layer's others while there is room."""
     kind = cast(Kind, registry.entry("layers", "KIND", layer.kind))
-    own = [c.name for c in layer.columns if c.type != "json"]
-    wanted = {*kind.mesh_columns, kind.label, kind.legend_by, *(c.name for c in kind.columns)}
-    if kind.columns:
-        return tuple(n for n in own if n in wanted and n != "id")
-    return tuple(n for n in own if n != "id")[:COLUMNS]
+    first = {kind.label, kind.legend_by, *kind.mesh_columns, *(c.name for c in kind.columns)}
+    own = [c.name for c in layer.columns if c.type != "json" and c.name != "id"]
+    return tuple(sorted(own, key=lambda name: name not in first)[:COLUMNS])
 
 
 def _placed(rows: pa.Table, address: tuple[int, int, int]) -> NDArray[np.object_]:

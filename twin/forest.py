@@ -41,12 +41,13 @@ class Planted:
 class Forest:
     """Rows and trees of all layers of one store; safe to ask from several threads."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, capacity: int = trees.CAPACITY) -> None:
+        """`capacity` is how many features a node of a new tree is meant to hold."""
+        self._store, self._capacity = store, capacity
         self._lock = threading.Lock()
         self._spreads: dict[str, Spread] = {}
         self._planted: dict[tuple[str, int], Planted] = {}
-        self._latest: dict[str, Tree] = {}
+        self._latest: dict[str, Planted] = {}
         self._views: dict[tuple[str, int, int, int], View] = {}
 
     def rows(self, layer: str) -> Snapshot:
@@ -72,11 +73,11 @@ class Forest:
         """Rows and tree as they are; a tree is grown when there is none, nodes that are too full are split."""
         rows = self.rows(layer)
         with self._lock:
-            tree = self._latest.get(layer) or self._kept(layer)
-            planted = None if tree is None else self._settle(layer, rows, tree)
-            if planted is None or planted.tree is not self._latest.get(layer) or planted.rows is not rows:
-                planted = self._tended(layer, rows, planted)
-            self._latest[layer] = planted.tree
+            planted = self._latest.get(layer)
+            if planted is None or planted.rows is not rows:
+                tree = self._kept(layer) if planted is None else planted.tree
+                settled = None if tree is None else self._settle(layer, rows, tree)
+                planted = self._latest[layer] = self._tended(layer, rows, settled)
             return planted
 
     def at(self, layer: str, revision: int) -> Planted:
@@ -121,12 +122,12 @@ class Forest:
         which = standing if standing.any() else np.ones(len(rows), bool)
         keys, sizes = c["hkey"][which], c["size"][which]
         if planted is None:
-            tree = trees.grow(keys, sizes)
+            tree = trees.grow(keys, sizes, self._capacity)
         else:
             held = np.bincount(planted.home[which], minlength=len(planted.tree))
-            if not trees.full(planted.tree, held).any():
+            if not trees.full(planted.tree, held, self._capacity).any():
                 return planted
-            tree = trees.split(planted.tree, keys, sizes, revision=planted.tree.last + 1)
+            tree = trees.split(planted.tree, keys, sizes, self._capacity, revision=planted.tree.last + 1)
         self._store.keep(f"tree/{layer}/{tree.last}", tree.encode())
         self._store.keep(f"tree/{layer}", tree.encode())
         return self._settle(layer, rows, tree)

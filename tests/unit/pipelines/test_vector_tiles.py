@@ -1,0 +1,167 @@
+"""Vector tiles out of a store: complete where there is room, the largest first where there is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import mapbox_vector_tile
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+
+from pipelines import bake, vector_tiles
+from twin import tiling
+from twin.errors import LayerNotFound
+from twin.forest import Forest
+from twin.memory_store import MemoryStore
+from twin.model import Column, Delivery, Layer, Mode, Titles
+from twin.policy import Policy
+from twin.table import TIMESTAMP, Batch
+
+OPEN = Policy.open()
+START = datetime(2025, 1, 1, tzinfo=UTC)
+LON, LAT = 118.36, 38.35
+PARCELS = Layer(
+    id="地块",
+    kind="features",
+    title=Titles(zh="地块", en="Parcels"),
+    geometry="Polygon",
+    columns=(Column(name="use"), Column(name="area", type="number")),
+)
+
+
+class Clock:
+    moment = START
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(hours=1)
+        return self.moment
+
+
+def source() -> bake.Source:
+    store = MemoryStore(now=Clock())
+    return bake.Source(store=store, forest=Forest(store), ground=lambda at, known: None)
+
+
+def write(into: bake.Source, shapes, at=START, layer=PARCELS, first=0) -> None:
+    count = len(shapes)
+    table = pa.table(
+        {
+            "id": [f"P{i:03}" for i in range(first, first + count)],
+            "geom": pa.array(shapely.to_wkb(np.array(shapes, object)), pa.binary()),
+            "valid_from": pa.nulls(count, TIMESTAMP),
+            "valid_to": pa.nulls(count, TIMESTAMP),
+            "dated": ["survey"] * count,
+            "row": np.arange(count),
+            "use": ["住宅"] * count,
+            "area": np.arange(count, dtype=float),
+        }
+    )
+    into.store.write(
+        layer, iter([Batch(table=table, crs=None)]), Delivery(source="a", at=at, mode=Mode.UPSERT)
+    )
+
+
+def around(z: int, lon: float = LON, lat: float = LAT) -> tuple[int, int, int]:
+    across, down = tiling.inside(np.array([lon]), np.array([lat]), z, 0, 0)
+    return z, int(across[0]), int(down[0])
+
+
+def tile(into: bake.Source, address, **moment: datetime) -> vector_tiles.VectorTile:
+    moment = {"at": START + timedelta(days=30), "known": START + timedelta(days=30), **moment}
+    return vector_tiles.tile(into, "地块", address, **moment, policy=OPEN)
+
+
+def etag(into: bake.Source, address, **moment: datetime) -> str:
+    moment = {"at": START + timedelta(days=30), "known": START + timedelta(days=30), **moment}
+    return vector_tiles.etag(into, "地块", address, **moment, policy=OPEN)
+
+
+def features(found: vector_tiles.VectorTile) -> dict:
+    if not found.body:
+        return {}
+    layer = mapbox_vector_tile.decode(found.body, default_options={"y_coord_down": True})["地块"]
+    return {f["properties"]["id"]: f for f in layer["features"]}
+
+
+def square(metres: float, lon: float = LON, lat: float = LAT) -> shapely.Polygon:
+    half = metres / 2 / 111_320
+    return shapely.box(lon - half, lat - half, lon + half, lat + half)
+
+
+def test_features_come_with_their_id_and_attributes_where_they_are():
+    into = source()
+    write(into, [square(100), square(30, LON + 0.001)])
+    address = around(15)
+    found = features(tile(into, address))
+    assert found["P001"]["properties"] == {"id": "P001", "use": "住宅", "area": 1.0}
+    west, south, east, north = square(100).bounds
+    u, v = tiling.inside(np.array([west, east]), np.array([north, south]), *address)
+    bounds = shapely.geometry.shape(found["P000"]["geometry"]).bounds
+    assert np.allclose(bounds, [u[0] * 4096, v[0] * 4096, u[1] * 4096, v[1] * 4096], atol=1)
+
+
+def test_what_is_too_small_to_see_is_left_out_and_counted():
+    into = source()
+    write(into, [square(5_000), square(5)])
+    found = tile(into, around(8))
+    assert set(features(found)) == {"P000"}
+    assert (found.drawn, found.left_out) == (1, 1)
+
+
+def test_a_full_tile_holds_the_largest(monkeypatch):
+    monkeypatch.setattr(vector_tiles, "MOST", 5)
+    into = source()
+    random = np.random.default_rng(1)
+    write(into, [square(50 + i, LON + x) for i, x in enumerate(random.uniform(-0.001, 0.001, 40))])
+    found = tile(into, around(13))
+    assert sorted(features(found)) == ["P035", "P036", "P037", "P038", "P039"]
+    assert found.left_out == 35
+
+
+def test_too_many_points_are_thinned_evenly(monkeypatch):
+    monkeypatch.setattr(vector_tiles, "MOST", 50)
+    monkeypatch.setattr(vector_tiles, "POINTS", 20)
+    monkeypatch.setattr(vector_tiles, "RANGES", 7)
+    into = source()
+    random = np.random.default_rng(1)
+    places = random.uniform(-0.01, 0.01, (200, 2)) + (LON, LAT)
+    layer = Layer(**{**{f: getattr(PARCELS, f) for f in ("id", "kind", "title", "columns")}, "geometry": "Point"})
+    write(into, shapely.points(places), layer=layer)
+    found = features(tile(into, around(10)))
+    assert 15 <= len(found) <= 20
+    kept = np.array([places[int(n[1:])] for n in found])
+    assert np.ptp(kept, axis=0).min() > 0.015
+
+
+def test_an_edit_changes_the_tag_of_its_tiles_and_of_no_others():
+    into = source()
+    write(into, [square(40), square(40, LON + 0.1)])
+    here, there, world = around(16), around(16, LON + 0.1), (0, 0, 0)
+    before = [etag(into, a) for a in (here, there, world)]
+    write(into, [square(44)], at=START + timedelta(days=2))
+    after = [etag(into, a) for a in (here, there, world)]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, False]
+
+
+def test_the_past_is_drawn_as_it_was():
+    into = source()
+    write(into, [square(40)])
+    write(into, [square(40, LON + 0.0005)], at=START + timedelta(days=2), first=1)
+    address = around(15)
+    assert len(features(tile(into, address))) == 2
+    assert len(features(tile(into, address, at=START + timedelta(days=1)))) == 1
+    assert len(features(tile(into, address, known=START + timedelta(hours=1)))) == 1
+    assert not features(tile(into, address, at=START - timedelta(days=1)))
+
+
+def test_a_tile_where_nothing_is_has_no_bytes_each_time():
+    into = source()
+    write(into, [square(40)])
+    assert [tile(into, (5, 0, 0)).body for _ in range(2)] == [b"", b""]
+
+
+def test_a_layer_that_is_not_there_is_said_so():
+    with pytest.raises(LayerNotFound):
+        tile(source(), (0, 0, 0))
