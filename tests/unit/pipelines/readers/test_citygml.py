@@ -135,7 +135,8 @@ def test_the_axis_rule_is_what_the_docstring_says(name, swapped):
 def test_attributes_codes_generics_and_extensions_come_along(tmp_path):
     content = f"""<gml:name>美术馆</gml:name><gen:intAttribute name="層"><gen:value>3</gen:value></gen:intAttribute>
       <gen:measureAttribute name="area"><gen:value uom="m2">42.5</gen:value></gen:measureAttribute>
-      <bldg:usage codeSpace="../../codelists/x.xml">422</bldg:usage><bldg:yearOfConstruction>1985</bldg:yearOfConstruction>
+      <bldg:usage codeSpace="../../codelists/x.xml">422</bldg:usage>
+      <bldg:yearOfConstruction>1985</bldg:yearOfConstruction>
       <bldg:measuredHeight uom="m">6.5</bldg:measuredHeight><bldg:storeysAboveGround>2</bldg:storeysAboveGround>{lod1()}
       <uro:buildingIDAttribute><uro:BuildingIDAttribute><uro:buildingID>14201-1</uro:buildingID>
       </uro:BuildingIDAttribute></uro:buildingIDAttribute>"""
@@ -174,7 +175,8 @@ def test_a_solid_of_references_is_its_boundary_surfaces_each_once(tmp_path):
 
 
 def test_parts_are_folded_in_and_a_reference_to_another_building_is_followed(tmp_path):
-    content = f"<bldg:consistsOfBuildingPart>{building(lod1(prefix='q'), 'a', 'BuildingPart')}</bldg:consistsOfBuildingPart>"
+    inner = building(lod1(prefix="q"), "a", "BuildingPart")
+    content = f"<bldg:consistsOfBuildingPart>{inner}</bldg:consistsOfBuildingPart>"
     other = building(solid_of(*(f"#q{n}" for n in range(6))), "other")
     (first, second), _ = rows(tmp_path, city(building(content), other))
     assert first["parts"] == 1
@@ -183,7 +185,8 @@ def test_parts_are_folded_in_and_a_reference_to_another_building_is_followed(tmp
 
 
 def test_orientable_surfaces_are_turned_over(tmp_path):
-    turned = f'<gml:OrientableSurface orientation="-"><gml:baseSurface>{polygon(BOX[0])}</gml:baseSurface></gml:OrientableSurface>'
+    inner = f"<gml:baseSurface>{polygon(BOX[0])}</gml:baseSurface>"
+    turned = f'<gml:OrientableSurface orientation="-">{inner}</gml:OrientableSurface>'
     content = f"<bldg:lod2MultiSurface>{multi(polygon(BOX[0]))}</bldg:lod2MultiSurface>"
     (plain,), _ = rows(tmp_path, city(building(content)))
     (over,), _ = rows(tmp_path, city(building(content.replace(polygon(BOX[0]), turned))))
