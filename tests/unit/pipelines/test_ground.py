@@ -17,7 +17,7 @@ from rasterio.warp import transform
 from layers import terrain
 from layers.conform import conform
 from pipelines import terrain_tiles
-from pipelines.ground import Ground, Grounds, levels, size
+from pipelines.ground import Ground, Grounds, shows, size
 from pipelines.readers.raster import READER
 from pipelines.readers.reader import Options
 from tiles.tin import N
@@ -142,7 +142,7 @@ def test_neighbouring_tiles_have_the_same_posts_on_their_edge(store: MemoryStore
         store, tmp_path, dem(tmp_path / "a.tif", plane() + np.random.default_rng(5).normal(0, 6, (400, 500)))
     )
     ground = Grounds(store, tmp_path).at(OPEN)
-    for level in range(8, ground.deepest + 1):
+    for level in range(8, ground.deepest + 1, 2):
         x0, _, y0, _ = ground.spans(level)[0]
         one, east, north = (
             ground.posts(a) for a in ((level, x0, y0), (level, x0 + 1, y0), (level, x0, y0 + 1))
@@ -265,8 +265,7 @@ def test_a_globe_without_terrain_has_its_two_flat_tiles(tmp_path: Path) -> None:
 def test_a_small_raster_is_no_spike_on_the_globe(store: MemoryStore, tmp_path: Path) -> None:
     ingest(store, tmp_path, dem(tmp_path / "a.tif", np.full((400, 500), 3000.0)))
     ground = Grounds(store, tmp_path).at(OPEN)
-    first = levels(ground.rasters[0])[0]
-    for level in range(first):
+    for level in (k for k in range(17) if not shows(ground.rasters[0], size(k) / N)):
         x0, _, y0, _ = ground.spans(level)[0]
         assert np.isnan(ground.posts((level, x0, y0))).all()
 
