@@ -35,7 +35,7 @@ def _fixed_clock() -> Iterator[None]:
 
 
 def moved(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Local shapes in EPSG:4548, to the centimetre (z is kept)."""
+    """Local shapes in EPSG:4548, to the centimetre (z is kept); areas stay valid."""
 
     def shift(at: NDArray[np.float64]) -> NDArray[np.float64]:
         at = at.copy()
@@ -43,6 +43,10 @@ def moved(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
         return at
 
     whole = shapely.transform(shapes, shift, include_z=bool(shapely.has_z(shapes).any()))
+    # Rounding each corner by itself can make a long thin area cross itself; snapping it as a whole cannot.
+    broken = ~shapely.is_valid(whole)
+    exact = shapely.transform(shapes[broken], lambda at: at + MOVE)
+    whole[broken] = shapely.set_precision(exact, 0.01)
     return np.asarray(whole, dtype=object)
 
 

@@ -319,7 +319,6 @@ def write(found: Areas, blocks: Blocks, folder: Path, rng: np.random.Generator) 
             columns={
                 "id": "宗地号",
                 "use": "宗地用途",
-                "use_zh": "用途名称",
                 "area": "宗地面积",
                 "tenure": "权利性质",
                 "owner": "权利人",

@@ -273,7 +273,6 @@ def _add(model: Model, house: House, number: int, ground: Ground) -> None:
         "attributes": {
             "name": house.name,
             "function": house.use,
-            "use": house.use,
             "yearOfConstruction": house.year,
             "storeysAboveGround": house.storeys,
             "measuredHeight": round(max(house.ridge, house.eaves), 2),
@@ -326,7 +325,7 @@ def write(found: list[House], ground: Ground, folder: Path) -> Entry:
         department=offices.HOUSING,
         columns={
             "name": "name",
-            "use": "use",
+            "use": "function",
             "storeys": "storeysAboveGround",
             "height": "measuredHeight",
             "year_built": "yearOfConstruction",

@@ -246,7 +246,7 @@ POINT_COLUMNS = {
     "type": "管线种类",
     "feature": "特征",
     "appurtenance": "附属物",
-    "category": "类别",
+    "role": "类别",
     "state": "使用状态",
     "ground_z": "地面高程",
     "depth": "埋深",

@@ -121,7 +121,6 @@ def write(found: dict[str, Any], folder: Path) -> Entry:
         theme="emergency",
         department=offices.EMERGENCY,
         columns={
-            "id": "id",
             "name": "name",
             "category": "category",
             "phone": "phone",
@@ -132,7 +131,6 @@ def write(found: dict[str, Any], folder: Path) -> Entry:
 
 def _feature(found: dict[str, Any], k: int, lonlat: NDArray[np.float64]) -> dict[str, Any]:
     properties = {
-        "id": f"P{k + 1:04d}",
         "name": found["name"][k],
         "category": found["category"][k],
         "category_zh": CATEGORIES[found["category"][k]],
@@ -144,7 +142,7 @@ def _feature(found: dict[str, Any], k: int, lonlat: NDArray[np.float64]) -> dict
     properties["population"] = int(found["population"][k]) or None
     return {
         "type": "Feature",
-        "id": properties["id"],
+        "id": f"P{k + 1:04d}",
         "geometry": {"type": "Point", "coordinates": lonlat.tolist()},
         "properties": properties,
     }

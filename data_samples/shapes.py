@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 
+@cache
 def slab(width: float, depth: float) -> Polygon:
     """A plain rectangle."""
     return shapely.box(-width / 2, -depth / 2, width / 2, depth / 2)
 
 
+@cache
 def flats(width: float, depth: float) -> Polygon:
     """A row of flats: a slab whose stairwells stand out a little to the north."""
     stairs = max(2, round(width / 17))
@@ -28,6 +31,7 @@ def flats(width: float, depth: float) -> Polygon:
     return _clean(shapely.union_all([slab(width, depth), *bays]))
 
 
+@cache
 def ell(width: float, depth: float, wing: float) -> Polygon:
     """An L: a range along the north and a wing down the west side."""
     west, north = -width / 2, depth / 2
@@ -38,22 +42,26 @@ def ell(width: float, depth: float, wing: float) -> Polygon:
     )
 
 
+@cache
 def court(width: float, depth: float, wing: float) -> Polygon:
     """A U that is open to the south."""
     right = shapely.box(width / 2 - wing, -depth / 2, width / 2, depth / 2)
     return _clean(shapely.union_all([ell(width, depth, wing), right]))
 
 
+@cache
 def ring(width: float, depth: float, wing: float) -> Polygon:
     """Four ranges about a courtyard: a footprint with a hole."""
     return slab(width, depth).difference(slab(width - 2 * wing, depth - 2 * wing))
 
 
+@cache
 def cross(width: float, depth: float, arm: float) -> Polygon:
     """A point tower: a cross with stout arms."""
     return _clean(shapely.union_all([slab(width, arm), slab(arm, depth)]))
 
 
+@cache
 def comb(width: float, depth: float, wing: float) -> Polygon:
     """An E on its back: a long range with three wings to the south, as schools and hospitals have."""
     north = depth / 2

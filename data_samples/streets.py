@@ -251,9 +251,9 @@ def write(graph: Streets, folder: Path) -> Entry:
         "lanes": np.where(graph.oneway, 1, [LANES[g] for g in graph.grade]),
         "oneway": graph.oneway,
         "maxspeed": np.array([SPEEDS[g] for g in graph.grade]),
-        "width_m": np.where(graph.oneway, 7.0, graph.widths()),
+        "width": np.where(graph.oneway, 7.0, graph.widths()),
         "bridge": graph.bridge,
-        "length_m": np.round(shapely.length(graph.lines), 2),
+        "length": np.round(shapely.length(graph.lines), 2),
         "from_node": node[graph.start],
         "to_node": node[graph.end],
     }
@@ -267,9 +267,5 @@ def write(graph: Streets, folder: Path) -> Entry:
         title={"zh": "道路", "en": "Roads"},
         theme="transport",
         department=offices.TRANSPORT,
-        columns={
-            k: k
-            for k in ("id", "name", "class", "lanes", "oneway", "maxspeed", "bridge", "from_node", "to_node")
-        }
-        | {"width": "width_m", "length": "length_m"},
+        columns={key: key for key in columns},
     )
