@@ -73,7 +73,7 @@ class _Draft:
         component: int,
         shape: str,
         target: int,
-        **more: Any,  # noqa: ANN401
+        **more: Any,
     ) -> int:
         """An accessor with a view of its own."""
         view = self.view(np.ascontiguousarray(values).tobytes(), target)

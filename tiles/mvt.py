@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -70,9 +71,7 @@ def encode(name: str, geometries: NDArray[np.object_], properties: pa.Table) -> 
     kinds = np.repeat([POINT, LINE, POLYGON], [len(f[0]) for f in found])
     kept = properties.take(pa.array(owners[order]))
     names, values, tags = _tags(kept)
-    features = [
-        _feature(tag, int(kinds[i]), shapes[i]) for tag, i in zip(tags, order.tolist(), strict=True)
-    ]
+    features = [_feature(tag, int(kinds[i]), shapes[i]) for tag, i in zip(tags, order.tolist(), strict=True)]
     layer = [_field(1, name.encode()), *features, *(_field(3, n.encode()) for n in names)]
     layer += [_field(4, v) for v in values]
     layer += [b"\x28" + varint(EXTENT), b"\x78\x02"]
@@ -112,9 +111,7 @@ def _cut(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
     return out
 
 
-def _features(
-    geometries: NDArray[np.object_], kind: int
-) -> tuple[NDArray[np.int64], list[bytes]]:
+def _features(geometries: NDArray[np.object_], kind: int) -> tuple[NDArray[np.int64], list[bytes]]:
     """Owners of the features of one kind, and the commands of each."""
     parts, owner = shapely.get_parts(geometries, return_index=True)
     nested = shapely.get_type_id(parts) > 3
@@ -236,7 +233,9 @@ def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], list[bytes]]:
 
 def _tags(rows: pa.Table) -> tuple[list[str], list[bytes], list[bytes]]:
     """Keys, encoded values, and each feature's packed tags."""
-    names, values, columns = [], [], []
+    names: list[str] = []
+    values: list[bytes] = []
+    columns: list[NDArray[np.int64]] = []
     for name in rows.column_names:
         found = _values(rows[name])
         if found is None:
@@ -288,12 +287,15 @@ def _packed(values: NDArray[np.uint32], counts: NDArray[np.int64]) -> Iterator[b
     lengths = _lengths(values)
     block = varints(values).tobytes()
     ends = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(counts)])].tolist()
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in pairwise(ends):
         yield block[start:end]
 
 
 def _lengths(values: NDArray[np.uint32]) -> NDArray[np.int64]:
-    return 1 + sum((values >= np.uint32(1 << 7 * k)).astype(np.int64) for k in range(1, 5))
+    lengths = np.ones(len(values), np.int64)
+    for k in range(1, 5):
+        lengths += values >= np.uint32(1 << 7 * k)
+    return lengths
 
 
 def varints(values: NDArray[np.uint32]) -> NDArray[np.uint8]:

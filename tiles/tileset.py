@@ -26,7 +26,12 @@ class Region:
         """As 3D Tiles writes it (1.1, 7.3.2), rounded outwards to 6 mm and a centimetre."""
         ground = (self.west, self.south, self.east, self.north)
         west, south, east, north = (math.radians(v) * 1e9 for v in ground)
-        sides = [math.floor(west) / 1e9, math.floor(south) / 1e9, math.ceil(east) / 1e9, math.ceil(north) / 1e9]
+        sides = [
+            math.floor(west) / 1e9,
+            math.floor(south) / 1e9,
+            math.ceil(east) / 1e9,
+            math.ceil(north) / 1e9,
+        ]
         return [
             max(sides[0], -math.pi),
             max(sides[1], -math.pi / 2),

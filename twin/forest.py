@@ -91,7 +91,9 @@ class Forest:
             return planted
         block = self._store.kept(f"tree/{layer}/{revision}")
         if block is None:
-            raise TileNotFound(f"layer {layer!r} never had a tile tree {revision}; start from its tileset.json")
+            raise TileNotFound(
+                f"layer {layer!r} never had a tile tree {revision}; start from its tileset.json"
+            )
         with self._lock:
             return self._settle(layer, planted.rows, trees.decode(block))
 

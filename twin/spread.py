@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from twin.model import OPEN
 from twin.moments import microseconds
 
+Columns = dict[str, NDArray[Any]]
+"""Columns of one length, by `DTYPES`."""
 FOREVER: Final = microseconds(OPEN)
 """The open end of a period, microseconds of Unix time."""
 DTYPES: Final = {
@@ -60,8 +62,7 @@ class Snapshot:
     epoch: int
     """Counts the sortings: snapshots of one epoch are each a beginning of the next."""
     ordered: int
-    columns: dict[str, NDArray[np.generic]]
-    """By `DTYPES`, all of one length."""
+    columns: Columns
     instants: NDArray[np.int64]
     """Every beginning and end of a valid period, sorted, once."""
     records: NDArray[np.int64]
@@ -132,7 +133,7 @@ class Spread:
         ended, fresh = _apply(old, news)
         return self._grown(version, old, ended, fresh)
 
-    def _read(self, since: int) -> tuple[int, dict[str, NDArray[np.generic]]]:
+    def _read(self, since: int) -> tuple[int, Columns]:
         """What commits after `since` wrote or ended, and the number of the last one."""
         while True:
             version = self._store.last()
@@ -141,7 +142,7 @@ class Spread:
             if self._store.last() == version:
                 return version, {n: np.asarray(table[n], dtype) for n, dtype in DTYPES.items()}
 
-    def _sorted(self, version: int, rows: dict[str, NDArray[np.generic]], epoch: int) -> Snapshot:
+    def _sorted(self, version: int, rows: Columns, epoch: int) -> Snapshot:
         order = np.argsort(rows["hkey"], kind="stable")
         columns = {n: values[order] for n, values in rows.items()}
         self._columns = {n: _Growing(values) for n, values in columns.items() if n != "recorded_to"}
@@ -159,7 +160,7 @@ class Spread:
         version: int,
         old: Snapshot,
         ended: NDArray[np.int64],
-        fresh: dict[str, NDArray[np.generic]],
+        fresh: Columns,
     ) -> Snapshot:
         columns = {n: column.extended(fresh[n]) for n, column in self._columns.items()}
         columns["recorded_to"] = np.concatenate([ended, fresh["recorded_to"]])
@@ -174,7 +175,7 @@ class Spread:
         )
 
 
-def _moments(columns: dict[str, NDArray[np.generic]]) -> NDArray[np.int64]:
+def _moments(columns: Columns) -> NDArray[np.int64]:
     return np.unique(np.concatenate([columns["recorded_from"], columns["recorded_to"]])).astype(np.int64)
 
 
@@ -190,9 +191,7 @@ def _at(old: Snapshot, version: int) -> Snapshot:
     )
 
 
-def _apply(
-    old: Snapshot, news: dict[str, NDArray[np.generic]]
-) -> tuple[NDArray[np.int64], dict[str, NDArray[np.generic]]]:
+def _apply(old: Snapshot, news: Columns) -> tuple[NDArray[np.int64], Columns]:
     """`recorded_to` of the old rows with what has ended, and the rows that are new."""
     ended = old.columns["recorded_to"].astype(np.int64)
     closed = np.flatnonzero(news["recorded_to"] < FOREVER)
@@ -206,9 +205,7 @@ def _apply(
     return ended, {n: values[fresh] for n, values in news.items()}
 
 
-def _matches(
-    old: Snapshot, news: dict[str, NDArray[np.generic]], closed: NDArray[np.int64]
-) -> list[tuple[int, NDArray[np.int64]]]:
+def _matches(old: Snapshot, news: Columns, closed: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
     """For each closed row the old rows that are equal to it apart from their end."""
     keys = old.columns["hkey"][: old.ordered]
     left = np.searchsorted(keys, news["hkey"][closed])

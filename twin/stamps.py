@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from twin.errors import TileNotFound
 from twin.model import OPEN, BBox
 from twin.moments import from_microseconds
-from twin.spread import FOREVER, NEVER, Snapshot
+from twin.spread import FOREVER, NEVER, Columns, Snapshot
 
 BLOCK: Final = 1024
 """Rows of one block: neighbours on the Hilbert curve."""
@@ -74,7 +74,9 @@ class View:
     def _candidates(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of some blocks, and those that came after the last sorting."""
         inside = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
-        return np.concatenate([inside[inside < self.rows.ordered], np.arange(self.rows.ordered, len(self.rows))])
+        return np.concatenate(
+            [inside[inside < self.rows.ordered], np.arange(self.rows.ordered, len(self.rows))]
+        )
 
 
 def meets(
@@ -110,7 +112,7 @@ def view(rows: Snapshot, at: int, known: int) -> View:
 
 
 def seen(
-    columns: dict[str, NDArray[np.generic]], at: int, known: int
+    columns: Columns, at: int, known: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """What a moment makes of rows: visible or not, last valid boundary, last recorded one; (n,) each."""
     c = columns

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.spread import NEVER
+from twin.spread import NEVER, Columns
 from twin.stamps import Stamp, seen
 from twin.tree import Tree
 
@@ -30,9 +30,7 @@ class Survey:
         return int(self.stamp[node, 0]), int(self.stamp[node, 1])
 
 
-def survey(
-    tree: Tree, columns: dict[str, NDArray[np.generic]], home: NDArray[np.int32], at: int, known: int
-) -> Survey:
+def survey(tree: Tree, columns: Columns, home: NDArray[np.int32], at: int, known: int) -> Survey:
     """What each node itself holds.
 
     Args:
@@ -48,7 +46,7 @@ def survey(
     stamp = np.full((2, len(tree)), NEVER)
     for column, values in zip(stamp, (valid, recorded), strict=True):
         np.maximum.at(column, node, values)
-    shown, where = {n: columns[n][visible] for n in EDGES + ("size",)}, node[visible]
+    shown, where = {n: columns[n][visible] for n in (*EDGES, "size")}, node[visible]
     box = np.empty((6, len(tree)))
     for column, name in zip(box, EDGES, strict=True):
         low = name.startswith("min")

@@ -44,7 +44,9 @@ def checked(z: int, x: int, y: int) -> tuple[int, int, int]:
     if not 0 <= z <= DEEPEST:
         raise InvalidParameter(f"level {z} does not exist; levels go from 0 to {DEEPEST}")
     if not (0 <= x < 1 << z and 0 <= y < 1 << z):
-        raise InvalidParameter(f"tile {z}/{x}/{y} does not exist; at level {z} x and y go from 0 to {(1 << z) - 1}")
+        raise InvalidParameter(
+            f"tile {z}/{x}/{y} does not exist; at level {z} x and y go from 0 to {(1 << z) - 1}"
+        )
     return z, x, y
 
 

@@ -154,7 +154,7 @@ def split(
     # The uppermost first: what they hand down is part of what the lower ones then hold.
     top = np.flatnonzero(crowded & (tree.level == tree.level[crowded].min()))
     sprout = _Sprout(tree)
-    order = np.lexsort([keys, home])
+    order = np.lexsort((keys, home))
     starts = np.searchsorted(home, top, sorter=order)
     ends = np.searchsorted(home, top, side="right", sorter=order)
     for node, start, end in zip(top.tolist(), starts, ends, strict=True):

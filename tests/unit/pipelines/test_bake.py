@@ -7,6 +7,7 @@ import math
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class Town:
         self.source = bake.Source(
             store=self.store,
             forest=Forest(self.store, capacity=capacity),
-            ground=lambda at, known: Plain(at, 12.0, self.raised),
+            ground=lambda at, _: Plain(at, 12.0, self.raised),
         )
         self.write(count=count, at=START)
 
@@ -113,7 +114,9 @@ class Town:
         return {uri: self.get(uri) for _, uri in self.walk(self.root(at, known).body) if uri}
 
 
-def houses(count: int, first: int, seed: int, *, height: float | None = None, lon: float = 118.36) -> pa.Table:
+def houses(
+    count: int, first: int, seed: int, *, height: float | None = None, lon: float = 118.36
+) -> pa.Table:
     # the same house for the same number, however many are asked for
     random = np.random.default_rng(seed)
     x, y = lon + random.uniform(-0.02, 0.02, 1000), 38.35 + random.uniform(-0.02, 0.02, 1000)
@@ -122,7 +125,9 @@ def houses(count: int, first: int, seed: int, *, height: float | None = None, lo
     return pa.table(
         {
             "id": [f"H{i:04}" for i in range(1000)],
-            "geom": pa.array(shapely.to_wkb(shapely.box(x - half, y - half, x + half, y + half)), pa.binary()),
+            "geom": pa.array(
+                shapely.to_wkb(shapely.box(x - half, y - half, x + half, y + half)), pa.binary()
+            ),
             "valid_from": pa.nulls(1000, TIMESTAMP),
             "valid_to": pa.nulls(1000, TIMESTAMP),
             "dated": ["survey"] * 1000,
@@ -170,7 +175,7 @@ def ids(glb: bytes) -> list[str]:
         for n in ("values", "stringOffsets")
     )
     offsets = np.frombuffer(ends, "<u4")
-    return [data[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [data[a:b].decode() for a, b in pairwise(offsets)]
 
 
 def places(glb: bytes) -> np.ndarray:
@@ -279,9 +284,7 @@ def test_a_tree_that_had_to_split_still_answers_the_addresses_from_before():
 def test_another_process_finds_the_same_tree():
     town = Town()
     first = town.root()
-    again = bake.Source(
-        store=town.store, forest=Forest(town.store, capacity=9), ground=town.source.ground
-    )
+    again = bake.Source(store=town.store, forest=Forest(town.store, capacity=9), ground=town.source.ground)
     now = town.clock.moment
     assert bake.entrance(again, "houses", at=now, known=now, policy=OPEN) == first
 
@@ -294,12 +297,12 @@ def test_addresses_are_absolute_and_complete():
 @pytest.mark.parametrize(
     "change",
     [
-        lambda key, node: (key, "9/0/0"),
-        lambda key, node: (key, "../../etc/passwd"),
+        lambda key, _: (key, "9/0/0"),
+        lambda key, _: (key, "../../etc/passwd"),
         lambda key, node: (key.replace("1.", "2.", 1), node),
         lambda key, node: (key[:-1] + ("0" if key[-1] != "0" else "1"), node),
         lambda key, node: (key.rpartition("-")[0] + "-zzzzzzzzzzz", node),
-        lambda key, node: ("nonsense", node),
+        lambda _, node: ("nonsense", node),
         lambda key, node: (".".join([*key.split(".")[:2], "zz-" + key.partition("-")[2]]), node),
     ],
 )

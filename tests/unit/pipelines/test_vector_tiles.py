@@ -41,7 +41,7 @@ class Clock:
 
 def source() -> bake.Source:
     store = MemoryStore(now=Clock())
-    return bake.Source(store=store, forest=Forest(store), ground=lambda at, known: None)
+    return bake.Source(store=store, forest=Forest(store), ground=lambda _at, _known: None)
 
 
 def write(into: bake.Source, shapes, at=START, layer=PARCELS, first=0) -> None:
@@ -99,7 +99,9 @@ def test_features_come_with_their_id_and_attributes_where_they_are():
     west, south, east, north = square(100).bounds
     u, v = tiling.inside(np.array([west, east]), np.array([north, south]), *address)
     bounds = shapely.geometry.shape(found["P000"]["geometry"]).bounds
-    assert np.allclose(bounds, [u[0] * 4096, v[0] * 4096, u[1] * 4096, v[1] * 4096], atol=1)
+    assert np.allclose(
+        bounds, np.clip([u[0] * 4096, v[0] * 4096, u[1] * 4096, v[1] * 4096], -64, 4160), atol=1
+    )
 
 
 def test_what_is_too_small_to_see_is_left_out_and_counted():
@@ -126,8 +128,10 @@ def test_too_many_points_are_thinned_evenly(monkeypatch):
     monkeypatch.setattr(vector_tiles, "RANGES", 7)
     into = source()
     random = np.random.default_rng(1)
-    places = random.uniform(-0.01, 0.01, (200, 2)) + (LON, LAT)
-    layer = Layer(**{**{f: getattr(PARCELS, f) for f in ("id", "kind", "title", "columns")}, "geometry": "Point"})
+    places = random.uniform(-0.01, 0.01, (200, 2)) + np.array([LON, LAT])
+    layer = Layer(
+        **{**{f: getattr(PARCELS, f) for f in ("id", "kind", "title", "columns")}, "geometry": "Point"}
+    )
     write(into, shapely.points(places), layer=layer)
     found = features(tile(into, around(10)))
     assert 15 <= len(found) <= 20

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def column(glb: bytes, name: str) -> list[Any]:
         ends = np.frombuffer(view(stored["stringOffsets"]), "<u4")
         assert len(ends) == table["count"] + 1
         data = view(stored["values"])
-        found: list[Any] = [data[a:b].decode() for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        found: list[Any] = [data[a:b].decode() for a, b in pairwise(ends)]
     else:
         dtype = {"FLOAT64": "<f8", "INT32": "<i4", "UINT8": "u1"}[described["componentType"]]
         found = np.frombuffer(view(stored["values"]), dtype).tolist()

@@ -80,7 +80,12 @@ def test_properties_keep_their_types_and_null_is_absent():
 
 
 def test_what_the_grid_makes_of_nothing_is_left_out():
-    shapes = [shapely.box(5, 5, 5.2, 5.2), shapely.LineString([(1, 1), (1.1, 1.1)]), shapely.Point(5, 5), None]
+    shapes = [
+        shapely.box(5, 5, 5.2, 5.2),
+        shapely.LineString([(1, 1), (1.1, 1.1)]),
+        shapely.Point(5, 5),
+        None,
+    ]
     assert set(decoded(shapes)) == {"f2"}
 
 
@@ -106,7 +111,9 @@ coordinate = st.floats(-500, 4600, allow_nan=False)
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(coordinate, coordinate, st.floats(3, 900), st.integers(3, 9)), min_size=1, max_size=12))
+@given(
+    st.lists(st.tuples(coordinate, coordinate, st.floats(3, 900), st.integers(3, 9)), min_size=1, max_size=12)
+)
 def test_polygons_come_back_valid_and_clockwise_and_where_they_were(blobs):
     shapes = [shapely.Point(x, y).buffer(r, quad_segs=n) for x, y, r, n in blobs]
     shapes = [s.difference(s.buffer(-s.length / 40)) for s in shapes]

@@ -150,7 +150,9 @@ def test_a_key_is_read_back_as_it_was_written(at, known):
     assert stamps.parse(stamps.key("1.0a.0", (at, known))) == ("1.0a.0", (at, known))
 
 
-@pytest.mark.parametrize("text", ["", "1", "1-2", "1-2-3-4", "1-A-2", "../-1-2", "1-٣-2", "1-" + "z" * 20 + "-2"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "1-2", "1-2-3-4", "1-A-2", "../-1-2", "1-٣-2", "1-" + "z" * 20 + "-2"]
+)
 def test_what_is_no_key_is_a_tile_that_is_not_found(text):
     with pytest.raises(TileNotFound, match="names no state"):
         stamps.parse(text)

@@ -46,7 +46,12 @@ def test_an_address_that_no_tile_has_is_an_invalid_parameter(address):
 
 
 @given(
-    st.floats(-180, 179), st.floats(-90, 89), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)
+    st.floats(-180, 179),
+    st.floats(-90, 89),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0, 1),
 )
 def test_the_keys_of_a_box_hold_every_place_in_it(west, south, width, depth, u, v):
     box = BBox(west=west, south=south, east=west + width, north=south + depth)

@@ -33,7 +33,7 @@ def test_a_node_is_one_range_of_keys_and_one_of_sizes():
     home = tree.homes(grown, keys, sizes)
     for node in range(len(grown)):
         window = grown.window(node)
-        (start, end), = window.keys
+        ((start, end),) = window.keys
         inside = (keys >= start) & (keys < end) & (sizes >= window.size_min) & (sizes < window.size_max)
         assert np.array_equal(inside, home == node)
 
@@ -73,7 +73,9 @@ def test_a_name_leads_to_its_node_and_back():
         assert hilbert_range(level, column, row) == grown.window(node).keys[0]
 
 
-@pytest.mark.parametrize("name", ["", "0/0", "1/2/0", "1/0/2", "-1/0/0", "0/0/0/0", "٣/0/0", "99/0/0", "20/1/1"])
+@pytest.mark.parametrize(
+    "name", ["", "0/0", "1/2/0", "1/0/2", "-1/0/0", "0/0/0/0", "٣/0/0", "99/0/0", "20/1/1"]
+)
 def test_a_name_that_no_node_has_is_not_found(name):
     assert tree.grow(*town(5_000), 200).find(name) is None
 
@@ -131,6 +133,8 @@ def test_every_feature_has_exactly_one_home_whatever_comes_later(seed, count, ca
     hits = np.zeros(len(more[0]), int)
     for node in range(len(parted)):
         window = parted.window(node)
-        (start, end), = window.keys
-        hits += (more[0] >= start) & (more[0] < end) & (more[1] >= window.size_min) & (more[1] < window.size_max)
+        ((start, end),) = window.keys
+        hits += (
+            (more[0] >= start) & (more[0] < end) & (more[1] >= window.size_min) & (more[1] < window.size_max)
+        )
     assert (hits == 1).all()
