@@ -11,7 +11,7 @@ import pyarrow as pa
 from twin.duckdb_schema import TYPES, quoted
 from twin.model import Column, ColumnType, Rejected
 from twin.sql import Physical
-from twin.table import ARROW_TYPES, BODY, FIXED, SIZE, Batch, cast, columns_of, prepared, widened
+from twin.table import BODY, FIXED, SIZE, TIMESTAMP, Batch, cast, columns_of, prepared, widened
 
 NAIVE: Final = pa.timestamp("us")
 
@@ -97,6 +97,7 @@ class Stage:
             self.cursor,
             f"SELECT {', '.join(names.values())} FROM stage WHERE {condition} ORDER BY n LIMIT {limit}",
         ).rename_columns(list(names))
+        table = pa.table({n: zoned(table[n]) for n in table.column_names})
         for batch in table.to_batches(max_chunksize=1000):
             yield from batch.to_pylist()
 
@@ -111,16 +112,19 @@ def naive(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values.cast(NAIVE) if pa.types.is_timestamp(values.type) else values
 
 
+def zoned(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Stored moments with their zone again."""
+    return values.cast(TIMESTAMP) if pa.types.is_timestamp(values.type) else values
+
+
 def widen(cursor: duckdb.DuckDBPyConnection, table: str, old: Physical, new: Physical) -> None:
     """Fill a new column of a table with the old one's values in a wider type."""
     cursor.execute(f"ALTER TABLE {table} ADD COLUMN {new.name} {TYPES[new.type]}")
     values = arrow(cursor, f"SELECT rowid AS r, {old.name} AS v FROM {table} WHERE {old.name} IS NOT NULL")
     if not values.num_rows:
         return
-    was = values["v"]
-    if pa.types.is_timestamp(was.type):
-        was = was.cast(ARROW_TYPES["datetime"])
-    cursor.register("wider", pa.table({"r": values["r"], "v": naive(cast(was, new.type))}))
+    wider = naive(cast(zoned(values["v"]), new.type))
+    cursor.register("wider", pa.table({"r": values["r"], "v": wider}))
     cursor.execute(f"UPDATE {table} SET {new.name} = wider.v FROM wider WHERE {table}.rowid = wider.r")
     cursor.unregister("wider")
 
