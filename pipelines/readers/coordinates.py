@@ -75,6 +75,15 @@ def points(table: pa.Table, where: Where) -> tuple[NDArray[np.object_], dict[int
     return shapes, refused
 
 
+def as_numbers(table: pa.Table, where: Where) -> pa.Table:
+    """The table with its coordinate columns as numbers; what is none is null."""
+    for name in (where.x, where.y, where.z):
+        if name:
+            values, _ = typed(table[name], "number")
+            table = table.set_column(table.column_names.index(name), name, values)
+    return table
+
+
 def _numbers(table: pa.Table, name: str, refused: dict[int, Rejected]) -> NDArray[np.float64]:
     values, wrong = typed(table[name], "number")
     for i in map(int, np.flatnonzero(wrong)):

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyproj
 import shapely
 
-from layers.values import typed
 from pipelines.readers import coordinates, delimited
 from pipelines.readers.coordinates import Where
 from pipelines.readers.reader import Options, Part, Reader
@@ -58,19 +57,12 @@ def _batch(rows: pa.Table, where: Where, crs: pyproj.CRS) -> Batch:
     shapes, refused = coordinates.points(rows, where)
     kept = np.ones(len(rows), bool)
     kept[list(refused)] = False
-    rows = rows if where.wkt else _as_numbers(rows, where)
-    table = rows.append_column("geom", pa.array(shapely.to_wkb(shapes), pa.binary()))
+    table = coordinates.as_numbers(rows, where).append_column(
+        "geom", pa.array(shapely.to_wkb(shapes), pa.binary())
+    )
     if where.wkt:
         table = table.drop_columns([where.wkt])
     return Batch(table=table.filter(pa.array(kept)), crs=crs, rejected=tuple(refused.values()))
-
-
-def _as_numbers(rows: pa.Table, where: Where) -> pa.Table:
-    """Coordinates as numbers in every batch alike."""
-    for name in where.columns():
-        values, _ = typed(rows[name], "number")
-        rows = rows.set_column(rows.column_names.index(name), name, values)
-    return rows
 
 
 def claims(path: Path) -> bool:
