@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from api.ogc.params import single
 from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
-from pipelines import bake, terrain_tiles, vector_tiles
+from pipelines import bake, map_tiles, terrain_tiles, vector_tiles
 from pipelines.ground import Ground
 from pipelines.tile_cache import LEVEL
 from twin import stamps
@@ -31,6 +31,7 @@ Here = Annotated[Twin, Depends(of)]
 GROUND = "ground"
 """The composite of all terrain layers."""
 JSON = "application/json"
+PNG = "image/png"
 MVT = "application/vnd.mapbox-vector-tile"
 GLB = "model/gltf-binary"
 TERRAIN = "application/vnd.quantized-mesh;extensions=octvertexnormals"
@@ -105,6 +106,33 @@ def described(request: Request, layer: str, found: tuple[Ground, str]) -> Respon
     ground, key = found
     template = f"/tiles/{quote(layer)}/{key}/{{z}}/{{x}}/{{y}}.terrain"
     return revalidated(request, key, lambda: orjson.dumps(terrain_tiles.layer_json(ground, template)), JSON)
+
+
+@router.get("/map/{z}/{x}/{name}")
+def drawn(request: Request, z: str, x: str, name: str, twin: Here) -> Response:
+    """The drawn map, 512 pixels to a tile of WebMercatorQuad; `labels=0` without names, `dark=1` at night."""
+    y, suffix = split(name)
+    if suffix != "png":
+        raise TileNotFound(f"the map is drawn as .png, not .{suffix[:20]}")
+    said = single(request.query_params, {"at", "known", "lang", "dark", "labels", "v"})
+    style = map_tiles.Style(
+        lang=said.get("lang", "zh"), dark=flag(said, "dark", default=False), labels=flag(said, "labels", default=True)
+    )
+    address, when = mercator_address(z, x, y), moments(said, twin)
+    key = map_tiles.etag(twin.source, address, **when, policy=twin.policy, style=style)
+
+    def make() -> bytes:
+        return map_tiles.draw(twin.source, address, **when, policy=twin.policy, style=style)
+
+    return kept(request, twin, key, make, PNG)
+
+
+def flag(said: dict[str, str], name: str, *, default: bool) -> bool:
+    """A parameter that is 0 or 1."""
+    value = said.get(name, str(int(default)))
+    if value not in ("0", "1"):
+        raise InvalidParameter(f"{name}={value[:50]!r} must be 0 or 1")
+    return value == "1"
 
 
 @router.get("/{layer}/{z}/{x}/{name}")
@@ -187,7 +215,7 @@ def kept(
     packed = twin.cache.get(address, make)
     if packed == NOTHING:
         return Response(None, 204, headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if media_type != PNG and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(packed, 200, {**headers, "Content-Encoding": "gzip"}, media_type)
     return Response(gzip.decompress(packed), 200, headers, media_type)
 
