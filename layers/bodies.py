@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from layers.bands import cut
 from layers.extrude import BAND, CORNER, shade
 from layers.footing import lowest
 from layers.shell import Frame, Shell, frame, grey, unit
@@ -20,7 +21,7 @@ SINK = 1.0
 """Metres that a body's bottom is drawn below the lowest ground under it."""
 BOTTOM = 0.5
 """A face that looks down and lies within this many metres of the lowest point is the bottom."""
-ROOF_TINT = (0.97, 0.92, 0.88)
+ROOF_TINT = (1.0, 0.96, 0.93)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,13 +161,15 @@ def _faces(
     face = body.face_of()
     triangles = triangulate(flattened(points, normals[face]), body.ring_ends, body.face_ends).astype(np.int64)
     triangles = triangles[kept[face[triangles[:, 0]]]]
+    banded = cut(triangles, creases(body, normals, kept), rise[body.corners], BAND)
+    of = banded.parents[:, 0]
     return Shell(
-        positions=points,
-        normals=normals[face],
-        colors=_colors(rise[body.corners], body.surfaces[face]),
-        owners=body.owners[body.corners],
-        indices=triangles,
-        edges=creases(body, normals, kept),
+        positions=banded.of(points),
+        normals=normals[face][of],
+        colors=_colors(banded.of(rise[body.corners]), body.surfaces[face][of]),
+        owners=body.owners[body.corners][of],
+        indices=banded.indices,
+        edges=banded.edges,
     )
 
 
