@@ -38,6 +38,9 @@ TOLERATED = 1.3
 """A level is fine enough when its posts are no farther apart than this many cells."""
 FEWEST = 16
 """A raster is seen where this many posts lie across it; with fewer it would be a lone spike."""
+WORLD = 6
+"""Down to this level tiles cover the globe: the chord between two posts lies half a metre below the sea there,
+at level 0 more than a kilometre, and the land about a county would stand on a cliff."""
 GRIDS = 4096
 """Grids of posts kept: 17 kB each."""
 
@@ -119,8 +122,8 @@ class Ground:
 
     def spans(self, level: int) -> list[tuple[int, int, int, int]]:
         """First and last column, first and last row of the tiles that a level has, a range a raster."""
-        if level == 0:
-            return [(0, 1, 0, 0)]
+        if level <= WORLD:
+            return [(0, (2 << level) - 1, 0, (1 << level) - 1)]
         return [span(r.bbox, level) for r in self.rasters if deepest(r) >= level]
 
     def has(self, level: int, column: int, row: int) -> bool:
@@ -130,7 +133,7 @@ class Ground:
     @property
     def deepest(self) -> int:
         """The deepest level that any place has."""
-        return max((deepest(r) for r in self.rasters), default=0)
+        return max((deepest(r) for r in self.rasters), default=WORLD)
 
     def _on(
         self,
@@ -289,7 +292,7 @@ class Grounds:
 
 def rasters(table: pa.Table, layer: str, folder: Path) -> list[Raster]:
     """The rasters that a raster layer's rows name (terrain or imagery)."""
-    boxes = shapely.bounds(shapely.from_wkb(table.column("geom").to_numpy(zero_copy_only=False)))
+    shapes = shapely.from_wkb(table.column("geom").to_numpy(zero_copy_only=False))
     names = ("id", "file", "resolution")
     return [
         Raster(
@@ -298,9 +301,13 @@ def rasters(table: pa.Table, layer: str, folder: Path) -> list[Raster]:
             id=name,
             bbox=BBox(west=w, south=s, east=e, north=n),
             resolution=resolution,
+            footprint=shape,
         )
-        for name, file, resolution, (w, s, e, n) in zip(
-            *(table.column(c).to_pylist() for c in names), boxes.tolist(), strict=True
+        for name, file, resolution, shape, (w, s, e, n) in zip(
+            *(table.column(c).to_pylist() for c in names),
+            shapes,
+            shapely.bounds(shapes).tolist(),
+            strict=True,
         )
     ]
 
