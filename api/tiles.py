@@ -151,7 +151,7 @@ def now(request: Request, layer: str, z: str, x: str, name: str, twin: Here) -> 
 
 def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Twin) -> Response:
     """A vector tile; 204 where nothing is."""
-    when = moments(single(request.query_params, {"at", "known"}), twin)
+    when = moments(single(request.query_params, {"at", "known", "v"}), twin)
     key = vector_tiles.etag(twin.source, layer, address, **when, policy=twin.policy)
 
     def make() -> bytes:

@@ -53,7 +53,7 @@ def test_a_link_out_of_the_viewers_folder_is_not_followed(client: TestClient, tm
 
 
 def test_a_vector_tile_is_revalidated_by_its_state(client: TestClient, twin: Twin) -> None:
-    path = "/tiles/houses/14/13488/6206.mvt"
+    path = "/tiles/houses/14/13489/6208.mvt"
     first = client.get(path)
     assert first.status_code == 200
     tag = first.headers["etag"]
