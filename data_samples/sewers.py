@@ -23,7 +23,7 @@ SIZES = {
 }
 LIMITS = (260.0, 900.0, 2_400.0, 6_000.0)
 """Length of sewer upstream, metres, from which the next size is laid."""
-SLOPE = {"YS": 0.0012, "WS": 0.0016, "HS": 0.0015}
+SLOPE = {"YS": 0.0008, "WS": 0.0012, "HS": 0.0015}
 LIFTS = (
     (-2100, -1120),
     (-420, -1120),
