@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyproj
 import rasterio
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
@@ -36,6 +37,8 @@ class Raster:
     """Its footprint's box."""
     resolution: float
     """Metres between cells."""
+    footprint: shapely.Geometry | None = None
+    """Its outline, longitude and latitude; None is the box."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -14,7 +15,6 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from pipelines.bake import Source
 from pipelines.drawing import labels, naming, streets
 from pipelines.drawing import scene as scenes
 from pipelines.drawing.canvas import Canvas, colour
@@ -26,10 +26,12 @@ from pipelines.drawing.scene import Moment, Scene, Shelf, Window
 from pipelines.ground import Ground
 from twin import stamps
 from twin.errors import InvalidParameter
+from twin.forest import Forest
 from twin.model import LayerState
 from twin.moments import microseconds
 from twin.policy import Policy
 from twin.spread import NEVER
+from twin.store import Store
 
 MEDIA_TYPE = "image/png"
 REVISION = "m1"
@@ -45,8 +47,18 @@ CONTACT = 5.0
 """Metres (standard deviation) of the contact shadow around a building."""
 DARK = 0.42
 HOUSES = 14
-"""The level from which on houses have an outline and a shadow."""
+"""The level from which on houses have a shadow; their outline comes with the next one."""
 MARK = {"zh": "虚构数据", "en": "Invented data"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a map comes from."""
+
+    store: Store
+    forest: Forest
+    ground: Callable[[datetime, datetime], Ground]
+    """The ground as it was at a moment, as known at another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,13 +144,16 @@ def _large(state: LayerState, frame: Frame) -> bool:
 
 
 def painted(
-    frame: Frame, scene: Scene, states: list[LayerState], ground: object, palette: Palette
+    frame: Frame, scene: Scene, states: list[LayerState], ground: Ground, palette: Palette
 ) -> NDArray[np.uint8] | None:
     """(SIDE, SIDE, 4) uint8: everything but the names; None when nothing is there."""
-    land = relief(ground, frame, palette) if isinstance(ground, Ground) else None
+    land = relief(ground, frame, palette)
+    terrain = shapely.geometrycollections(
+        [r.footprint or shapely.box(*r.bbox.astuple()) for r in ground.rasters]
+    )
     canvas = Canvas(SIDE)
     pixels = canvas.pixels()
-    pixels[:] = base(frame, states, land, palette)
+    pixels[:] = base(frame, states, land, terrain, palette)
     _surfaces(canvas, frame, scene, palette, wet=False)
     if land is not None:
         pixels[..., :3] = np.clip(pixels[..., :3] * land.light[..., None], 0, 255)
@@ -152,16 +167,30 @@ def painted(
     return pixels if pixels[..., 3].any() else None
 
 
-def base(frame: Frame, states: list[LayerState], land: Relief | None, palette: Palette) -> NDArray[np.uint8]:
-    """(SIDE, SIDE, 4) uint8: the tinted ground where there is terrain, plain ground around other layers."""
-    plain = Canvas(SIDE)
-    boxes = [shapely.box(*box.astuple()) for box in scenes.extents(states)]
-    plain.fill(frame.placed(np.array(boxes, object), CUT), colour(palette.ground))
-    pixels = plain.pixels().copy()
+def base(
+    frame: Frame,
+    states: list[LayerState],
+    land: Relief | None,
+    terrain: shapely.Geometry,
+    palette: Palette,
+) -> NDArray[np.uint8]:
+    """(SIDE, SIDE, 4) uint8: the tinted ground where there is terrain, plain ground around layers without."""
+    boxes = np.array([shapely.box(*box.astuple()) for box in scenes.extents(states)], object)
+    pixels = np.zeros((SIDE, SIDE, 4), np.uint8)
+    pixels[..., :3] = np.array(colour(palette.ground)[:3]) * 255
+    pixels[..., 3] = _within(frame, boxes[~shapely.intersects(boxes, terrain)])
     if land is not None:
         pixels[..., :3] = land.tint
-        pixels[..., 3] = np.maximum(pixels[..., 3], land.cover * 255)
+        over = land.cover * _within(frame, shapely.get_parts(terrain))
+        pixels[..., 3] = np.maximum(pixels[..., 3], over)
     return pixels
+
+
+def _within(frame: Frame, shapes: NDArray[np.object_]) -> NDArray[np.uint8]:
+    """(SIDE, SIDE) uint8: 255 inside of the areas."""
+    mask = Canvas(SIDE)
+    mask.fill(frame.placed(shapes, CUT), (0.0, 0.0, 0.0, 1.0))
+    return mask.pixels()[..., 3]
 
 
 def _surfaces(canvas: Canvas, frame: Frame, scene: Scene, palette: Palette, *, wet: bool) -> None:
@@ -218,7 +247,7 @@ def _houses(canvas: Canvas, frame: Frame, scene: Scene, palette: Palette) -> Non
         for part, paint in ((rows.where(~open_), palette.building), (rows.where(open_), palette.public)):
             shapes = frame.placed(part.shapes, CUT)
             canvas.fill(shapes, colour(paint))
-            if frame.z >= HOUSES:
+            if frame.z > HOUSES:
                 canvas.stroke(shapes, colour(palette.outline, 0.9), 0.9 if frame.z < 16 else 1.4)
 
 
@@ -243,16 +272,17 @@ def _name(
     for state in states:
         if state.layer.kind == "roads":
             found += naming.best(naming.streets(_courses(source, state, moment, speech), frame, speech))
-    if any(s.layer.invented for s in states) and frame.z >= 12:
-        found += _marks(frame, style)
+    if frame.z >= 12:
+        found += _marks(frame, [s for s in states if s.layer.invented], style)
     labels.paint(image, labels.visible(labels.standing(found)), style.palette.halo)
 
 
-def _marks(frame: Frame, style: Style) -> list[labels.Name]:
-    """A quiet "invented" in the middle of every other tile."""
+def _marks(frame: Frame, states: list[LayerState], style: Style) -> list[labels.Name]:
+    """A quiet "invented" in the middle of every fourth tile that invented layers reach."""
+    columns, rows = ([k for k in range(at - 1, at + 2) if k % 2 == 0] for at in (frame.x, frame.y))
     return [
         labels.Name(
-            name=f"{MARK[style.lang]} {x} {y}",
+            name=f"{x} {y}",
             rank=1,
             size=19,
             ink=style.palette.quiet,
@@ -262,10 +292,17 @@ def _marks(frame: Frame, style: Style) -> list[labels.Name]:
                 ),
             ),
         )
-        for x in range(frame.x - 1, frame.x + 2)
-        for y in range(frame.y - 1, frame.y + 2)
-        if (x + y) % 2 == 0
+        for x in columns
+        for y in rows
+        if _reached(Frame(z=frame.z, x=x, y=y), states)
     ]
+
+
+def _reached(frame: Frame, states: list[LayerState]) -> bool:
+    box = frame.box()
+    lon, lat = (box.west + box.east) / 2, (box.south + box.north) / 2
+    boxes = [s.bbox for s in states if s.bbox]
+    return any(b.west <= lon <= b.east and b.south <= lat <= b.north for b in boxes)
 
 
 SHELF = Shelf()
@@ -297,7 +334,7 @@ def blank() -> bytes:
 
 
 def _png(image: Image.Image) -> bytes:
-    if image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
         image = image.convert("RGB")
     out = BytesIO()
     image.save(out, "PNG", compress_level=4)

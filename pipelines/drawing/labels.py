@@ -82,9 +82,8 @@ def standing(names: Sequence[Name]) -> list[Name]:
     order = sorted(names, key=lambda n: (-round(n.rank, 2), n.key, n.name))
     if not order:
         return []
-    first, second = _same(order)
     repeated = np.zeros(len(order), bool)
-    repeated[second] = True
+    repeated[_same(order)] = True
     kept = [name for name, again in zip(order, repeated, strict=True) if not again]
     return [kept[i] for i in np.flatnonzero(settle(len(kept), *_touching(kept)))[::-1]]
 
@@ -121,15 +120,14 @@ def _touching(names: list[Name]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return found[:, 0], found[:, 1]
 
 
-def _same(names: list[Name]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs that say the same within REPEAT pixels, the higher ranking one first."""
+def _same(names: list[Name]) -> NDArray[np.int64]:
+    """Those of the candidates that a higher ranking one says already within REPEAT pixels."""
     middles = shapely.points(
         [(n.pieces[len(n.pieces) // 2].x, n.pieces[len(n.pieces) // 2].y) for n in names]
     )
     said = np.array([n.name for n in names], object)
     one, two = shapely.STRtree(middles).query(middles, predicate="dwithin", distance=REPEAT)
-    same = (said[one] == said[two]) & (one < two)
-    return one[same], two[same]
+    return np.asarray(two[(said[one] == said[two]) & (one < two)])
 
 
 def visible(names: Iterable[Name]) -> list[Name]:

@@ -32,7 +32,7 @@ class Relief:
     light: NDArray[np.float32]
     """(rows, columns): 1 on flat ground."""
     cover: NDArray[np.float32]
-    """(rows, columns) from 0 (no terrain) to 1."""
+    """(rows, columns) from 0 (no terrain) to 1, a step wider than the terrain is."""
 
 
 def relief(ground: Ground, frame: Frame, palette: Palette) -> Relief | None:
@@ -41,11 +41,10 @@ def relief(ground: Ground, frame: Frame, palette: Palette) -> Relief | None:
     known = np.isfinite(heights)
     if not known.any():
         return None
-    filled = np.where(known, heights, 0.0)
     return Relief(
-        tint=_tint(filled, palette),
-        light=_smooth(1 + (_light(filled, frame) - 1) * palette.shade),
-        cover=np.clip(_smooth(known.astype(np.float64)), 0, 1),
+        tint=_tint(np.where(known, heights, np.nanmean(heights)), palette),
+        light=_smooth(1 + (_light(heights, frame) - 1) * palette.shade),
+        cover=np.clip(_smooth(_wider(known).astype(np.float64)), 0, 1),
     )
 
 
@@ -62,13 +61,21 @@ def lattice(ground: Ground, frame: Frame) -> NDArray[np.float64]:
     return np.asarray(found.reshape(count, count), np.float64)
 
 
+def _wider(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is known and its neighbours: the outline is drawn by the rasters' footprints, finer than the lattice."""
+    p = np.pad(known, 1)
+    across = p[1:-1] | p[:-2] | p[2:]
+    return np.asarray(across[:, 1:-1] | across[:, :-2] | across[:, 2:])
+
+
 def _light(heights: NDArray[np.float64], frame: Frame) -> NDArray[np.float64]:
-    """1 on flat ground, brighter toward the light."""
+    """1 on flat ground and at the edge of what is known, brighter toward the light."""
     run = 2 * STEP / frame.metre
     more = float(np.interp(frame.z, [8, 12, 15, 18], [2.0, 6.0, 4.0, 2.5]))
     padded = np.pad(heights, 1, mode="edge")
     east = more * (padded[1:-1, 2:] - padded[1:-1, :-2]) / run
     north = more * (padded[:-2, 1:-1] - padded[2:, 1:-1]) / run
+    east, north = np.nan_to_num(east), np.nan_to_num(north)
     steep = np.sqrt(1 + (east**2 + north**2) / STEEP**2)
     east, north = east / steep, north / steep
     towards = (SUN[2] - SUN[0] * east - SUN[1] * north) / np.sqrt(1 + east**2 + north**2)
