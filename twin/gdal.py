@@ -1,4 +1,4 @@
-"""GDAL with its side doors shut. Import this before pyogrio or rasterio: GDAL reads it at its first call.
+"""GDAL with its side doors shut, which it reads at its first call; importing `twin` shuts them.
 
 GDAL sniffs content: a `.geojson` that holds a VRT reads any file, a GDALG runs a pipeline, and a dozen
 drivers open connections. None of them is a format that a city's files come in.
@@ -55,6 +55,3 @@ def plain(name: str) -> str:
             f"{name[:200]!r} is not the name of a file; save it as a file first, then give that"
         )
     return name
-
-
-close_doors()

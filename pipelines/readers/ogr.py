@@ -11,10 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyproj
-
-import twin.gdal  # closes GDAL's side doors before pyogrio starts it  # noqa: F401  # isort: skip
 import pyogrio
+import pyproj
 from pyogrio.errors import DataLayerError, DataSourceError, FieldError
 
 from pipelines.readers.columns import freed
