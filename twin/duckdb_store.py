@@ -7,6 +7,7 @@ inside the query (`twin_touches`), only for rows that a box does not wholly hold
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,13 +21,14 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from twin import archive, sql, streams
+from twin import duckdb_archive as archive_
 from twin import duckdb_delivery as delivery_
 from twin import duckdb_streams as streams_
-from twin import sql, streams
 from twin.changes import Listeners
 from twin.duckdb_schema import CATALOGUE, ROW, TYPES, Held, held_from, held_values, literal
 from twin.duckdb_stage import Stage, arrow, attribute_hash, geometry_hash, widen
-from twin.errors import FeatureNotFound, LayerNotFound, StorageFull, StoreBusy, StoreDown
+from twin.errors import Conflict, FeatureNotFound, LayerNotFound, StorageFull, StoreBusy, StoreDown
 from twin.extents import touches
 from twin.model import (
     MAIN,
@@ -48,6 +50,8 @@ from twin.records import change_from, dumps, merged, rejected_from, report_from
 from twin.records import report as made
 from twin.sql import DUCKDB, Physical
 from twin.table import ARROW_TYPES, SPREAD_TYPES, STORED_TYPES, TIMESTAMP, Batch
+
+log = logging.getLogger(__name__)
 
 MEMORY_MB: Final = 4096
 THREADS: Final = 2
@@ -87,7 +91,9 @@ class DuckDBStore:
             rows = cursor.execute(
                 "SELECT number, body, stored, version, updated, loose FROM layers"
             ).fetchall()
-            last = cursor.execute("SELECT version, moment FROM commits ORDER BY version DESC LIMIT 1").fetchall()
+            last = cursor.execute(
+                "SELECT version, moment FROM commits ORDER BY version DESC LIMIT 1"
+            ).fetchall()
         held = [held_from(row) for row in rows]
         self._held = {h.layer.id: h for h in held}
         if last:
@@ -151,7 +157,9 @@ class DuckDBStore:
                 f"SELECT body FROM quarantine WHERE version IN (SELECT unnest(?)) ORDER BY version, n LIMIT {int(limit)}",
                 [commits],
             ).fetchall()
-        return sum(r.quarantined for r in last.values()), tuple(rejected_from(orjson.loads(r[0])) for r in rows)
+        return sum(r.quarantined for r in last.values()), tuple(
+            rejected_from(orjson.loads(r[0])) for r in rows
+        )
 
     def _layer(self, layer: str) -> Held:
         held = self._held.get(layer)
@@ -274,7 +282,9 @@ class DuckDBStore:
             if old is None:
                 _indexed(cursor, held)
             loose = held.loose + (outcome.written if old else 0)
-            done = self._record(cursor, replace(held, loose=loose), report, rejected, outcome, delivery, news=news)
+            done = self._record(
+                cursor, replace(held, loose=loose), report, rejected, outcome, delivery, news=news
+            )
         self._publish(*done)
         return report
 
@@ -372,11 +382,11 @@ class DuckDBStore:
             _hashed(cursor, held)
         return held
 
-    def _created(self, cursor: duckdb.DuckDBPyConnection, layer: Layer) -> Held:
-        held = Held(layer=layer, number=max((h.number for h in self._held.values()), default=0) + 1)
-        columns = ", ".join(f"{n} {t}" for n, t in ROW.items())
+    def _created(self, cursor: duckdb.DuckDBPyConnection, layer: Layer, *, number: int | None = None) -> Held:
+        number = number or max((h.number for h in self._held.values()), default=0) + 1
+        held = Held(layer=layer, number=number)
         for table in (held.live, held.hist):
-            cursor.execute(f"CREATE TABLE {table} ({columns})")
+            _table(cursor, held, table)
         return held
 
     def _record(
@@ -441,7 +451,9 @@ class DuckDBStore:
         moments = ("valid_from", "valid_to", "recorded_from", "recorded_to")
         names = ", ".join([*SPREAD_TYPES, *(f"epoch_us({m}) AS {m}" for m in moments)])
         with self._cursor() as cursor:
-            ((at,),) = cursor.execute("SELECT max(moment) FROM commits WHERE version <= ?", [since]).fetchall()
+            ((at,),) = cursor.execute(
+                "SELECT max(moment) FROM commits WHERE version <= ?", [since]
+            ).fetchall()
             changed = ""
             if at:
                 then = literal(at.replace(tzinfo=UTC))
@@ -551,6 +563,73 @@ class DuckDBStore:
         if not self.datastreams(ids=[datastream], policy=policy):
             raise FeatureNotFound(f"no datastream {datastream}")
 
+    # Archive
+
+    def backup(self, folder: Path) -> None:
+        """Write everything as GeoParquet and JSON, as of one moment, while others read and write."""
+        with self._cursor() as cursor, self._transaction(cursor):
+            with self._lock:
+                held = sorted(self._held.values(), key=lambda h: h.number)
+                saved = archive_.saved(cursor, held)
+            archive.save(
+                folder,
+                saved,
+                {h.layer.id: archive_.rows(cursor, h) for h in held},
+                archive_.observations(cursor, "observations", archive.OBSERVATION),
+                archive_.observations(cursor, "corrected", archive.CORRECTED),
+            )
+
+    def restore(self, folder: Path) -> None:
+        """Read a backup into this empty store. Raises Conflict, UnreadableFile."""
+        saved = archive.load(folder)
+        with self._lock, self._cursor() as cursor:
+            if self._last or self._held or self.datastreams(policy=Policy.open()):
+                raise Conflict("the store is not empty; restore into a new TWIN_HOME")
+            with self._transaction(cursor):
+                for n, one in enumerate(saved.layers):
+                    held = self._created(cursor, one.layer, number=n + 1)
+                    held = self._described(cursor, held, one.layer, list(one.bodies))
+                    held = replace(held, version=one.version, updated=one.updated)
+                    archive_.restore_rows(cursor, held, folder, n)
+                    _indexed(cursor, held)
+                    _saved(cursor, held)
+                archive_.restore_records(cursor, saved)
+                archive_.restore_observations(cursor, folder)
+            self._load()
+
+    # Order
+
+    def recluster(self, layer: str, *, force: bool = False) -> bool:
+        """Put a layer's rows in Hilbert order again when over 5 % lie out of it; whether it was done.
+
+        For a quiet moment: readers go on, writers wait.
+        """
+        with self._lock, self._cursor() as cursor:
+            held = self._layer(layer)
+            if not force and held.loose <= LOOSE * max(self._rows(cursor, held), 1000):
+                return False
+            with self._transaction(cursor):
+                for table in (held.live, held.hist):
+                    _ordered(cursor, held, table)
+                held = replace(held, loose=0)
+                _saved(cursor, held)
+            self._held = {**self._held, layer: held}
+            self.checkpoint()
+            return True
+
+    def _rows(self, cursor: duckdb.DuckDBPyConnection, held: Held) -> int:
+        return int(cursor.execute(f"SELECT count(*) FROM {held.live}").fetchall()[0][0])
+
+    def checkpoint(self) -> bool:
+        """Fold the write-ahead log into the file; False when somebody reads or writes just now."""
+        with self._cursor() as cursor:
+            try:
+                cursor.execute("CHECKPOINT")
+            except duckdb.TransactionException as error:
+                log.info("no checkpoint now: %s", error)
+                return False
+        return True
+
 
 def _opened(path: str, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
     """The connection, shut against the outside: no files, no extensions, no other settings."""
@@ -637,6 +716,25 @@ def _state(cursor: duckdb.DuckDBPyConnection, held: Held, now: datetime) -> tupl
     return state, until.replace(tzinfo=UTC) if until else OPEN
 
 
+def _table(cursor: duckdb.DuckDBPyConnection, held: Held, table: str) -> None:
+    columns = {
+        **ROW,
+        **dict.fromkeys(held.bodies.values(), "BLOB"),
+        **{c.name: TYPES[c.type] for c in held.columns.values()},
+    }
+    cursor.execute(f"CREATE TABLE {table} ({', '.join(f'{n} {t}' for n, t in columns.items())})")
+
+
+def _ordered(cursor: duckdb.DuckDBPyConnection, held: Held, table: str) -> None:
+    """Write a table anew in Hilbert order; columns that a wider one took over from stay behind."""
+    names = ", ".join(held.stored)
+    _table(cursor, held, f"{table}_new")
+    cursor.execute(f"INSERT INTO {table}_new ({names}) SELECT {names} FROM {table} ORDER BY hkey")
+    cursor.execute(f"DROP TABLE {table}")
+    cursor.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
+    cursor.execute(f"CREATE INDEX {table}_id ON {table} (id)")
+
+
 def _indexed(cursor: duckdb.DuckDBPyConnection, held: Held) -> None:
     for table in (held.live, held.hist):
         cursor.execute(f"CREATE INDEX {table}_id ON {table} (id)")
@@ -667,9 +765,7 @@ def _reported(cursor: duckdb.DuckDBPyConnection, report: Report, rejected: list[
         cursor.unregister("refused")
 
 
-def _numbered(
-    cursor: duckdb.DuckDBPyConnection, number: int, at: datetime, change: Change | None
-) -> None:
+def _numbered(cursor: duckdb.DuckDBPyConnection, number: int, at: datetime, change: Change | None) -> None:
     cursor.execute("INSERT INTO commits VALUES (?, ?)", [number, at.astimezone(UTC).replace(tzinfo=None)])
     if change is not None:
         cursor.execute("INSERT INTO feed VALUES (?, ?)", [change.version, dumps(change)])

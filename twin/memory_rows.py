@@ -28,6 +28,7 @@ from twin.model import (
     Report,
     Sort,
 )
+from twin.policy import Policy
 from twin.records import refused
 from twin.sql import page, wanted
 from twin.table import (
@@ -203,7 +204,9 @@ def rejected(raw: dict[str, Any], column: str, reason: str) -> Rejected:
     return refused(raw, column, reason)
 
 
-def supersede(held: Held, old: Row, start: datetime, end: datetime, *, commit: int, recorded: datetime) -> None:
+def supersede(
+    held: Held, old: Row, start: datetime, end: datetime, *, commit: int, recorded: datetime
+) -> None:
     """Stop believing a row, and write again what it says outside of [start, end)."""
     old.recorded_to = recorded
     for a, b in history.remainders(old.valid_from, old.valid_to, start, end):
@@ -215,7 +218,9 @@ def supersede(held: Held, old: Row, start: datetime, end: datetime, *, commit: i
 def next_snapshot(held: Held, delivery: Delivery, at: datetime) -> datetime:
     """Until when a delivery governs."""
     later = [
-        t for source, branch, t in held.snapshots if (source, branch) == (delivery.source, delivery.branch) and t > at
+        t
+        for source, branch, t in held.snapshots
+        if (source, branch) == (delivery.source, delivery.branch) and t > at
     ]
     return min(later, default=OPEN)
 
@@ -241,7 +246,11 @@ def inside(row: Row, query: Query) -> bool:
     if query.window is not None:
         key, size = row.place["hkey"], row.place["size"]
         low, high = np.float32(query.window.size_min), np.float32(query.window.size_max)
-        if key is None or not any(a <= key < b for a, b in query.window.keys) or not low <= np.float32(size) < high:
+        if (
+            key is None
+            or not any(a <= key < b for a, b in query.window.keys)
+            or not low <= np.float32(size) < high
+        ):
             return False
     if query.bbox is None:
         return True
@@ -298,3 +307,23 @@ def spread_table(rows: list[Row]) -> pa.Table:
     for name in ("valid_from", "valid_to", "recorded_from", "recorded_to"):
         columns[name] = pa.array([getattr(r, name) for r in rows], TIMESTAMP).cast(pa.int64())
     return pa.table(columns)
+
+
+def archived(held: Held) -> pa.Table:
+    """Every row version of a layer as a backup has it."""
+    table = as_table(held, held.rows, Query(layer=held.layer.id, policy=Policy.open(), bodies=True))
+    return table.append_column(SIZE, pa.array([r.size for r in held.rows], pa.float32()))
+
+
+def from_archive(raw: dict[str, Any]) -> Row:
+    """A row version of a backup."""
+    bodies = {n: v for n, v in raw.items() if n.startswith(BODY) and v is not None}
+    return Row(
+        id=raw["id"],
+        geom=raw["geom"],
+        bodies=bodies,
+        attributes={n: v for n, v in raw.items() if is_attribute(n) and v is not None},
+        size=raw[SIZE],
+        place=placed(raw["geom"], bodies, raw[SIZE]),
+        **{n: raw[n] for n in STORED_TYPES},
+    )

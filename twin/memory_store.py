@@ -9,14 +9,15 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from twin import history, streams
+from twin import archive, history, streams
 from twin import memory_rows as rows_
 from twin.changes import Listeners
-from twin.errors import FeatureNotFound, LayerNotFound
+from twin.errors import Conflict, FeatureNotFound, LayerNotFound
 from twin.extents import union
 from twin.filters import checked, holds, queryables
 from twin.history import Verdict
@@ -456,5 +457,69 @@ class MemoryStore:
             self._observed.thing_of(datastream)
             return self._observed.buckets(datastream, start, end, points)
 
+    # Archive
+
+    def backup(self, folder: Path) -> None:
+        """Write everything as GeoParquet and JSON."""
+        with self._lock:
+            held = list(self._held.values())
+            archive.save(
+                folder,
+                self._saved(held),
+                {h.layer.id: [rows_.archived(h)] for h in held},
+                [pa.Table.from_pylist(self._observed.believed(), archive.OBSERVATION)],
+                [pa.Table.from_pylist(self._observed.corrected(), archive.CORRECTED)],
+            )
+
+    def _saved(self, held: list[Held]) -> archive.Saved:
+        return archive.Saved(
+            commits=tuple(enumerate(self._times))[1:],
+            layers=tuple(
+                archive.SavedLayer(
+                    layer=h.layer, version=h.version, updated=h.updated, bodies=tuple(h.bodies)
+                )
+                for h in held
+            ),
+            reports=tuple(sorted((r for h in held for r in h.reports), key=lambda r: r.commit)),
+            quarantine=tuple((n, r) for h in held for n, rows in h.rejected.items() for r in rows),
+            feed=tuple(self._feed),
+            snapshots=tuple((h.layer.id, *s) for h in held for s in sorted(h.snapshots)),
+            datastreams=tuple(
+                (s.id, s.layer, s.thing, s.name, s.observed_property, s.unit)
+                for s in self._observed.streams.values()
+            ),
+            kept=dict(self._kept),
+        )
+
+    def restore(self, folder: Path) -> None:
+        """Read a backup into this empty store."""
+        saved = archive.load(folder)
+        with self._lock:
+            if self._last or self._held or self._observed.streams:
+                raise Conflict("the store is not empty; restore into a new TWIN_HOME")
+            self._held = {
+                one.layer.id: _restored(saved, one, folder, n) for n, one in enumerate(saved.layers)
+            }
+            self._feed, self._kept = list(saved.feed), dict(saved.kept)
+            self._times += [t for _, t in saved.commits]
+            self._last, self._last_at = len(saved.commits), self._times[-1]
+            self._observed.restore(saved.datastreams, archive.observations(folder), archive.corrected(folder))
+
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _restored(saved: archive.Saved, one: archive.SavedLayer, folder: Path, n: int) -> Held:
+    reports = [r for r in saved.reports if r.layer == one.layer.id]
+    return Held(
+        layer=one.layer,
+        bodies=list(one.bodies),
+        rows=[rows_.from_archive(r) for table in archive.rows(folder, n) for r in table.to_pylist()],
+        version=one.version,
+        updated=one.updated,
+        reports=reports,
+        rejected={r.commit: [row for n, row in saved.quarantine if n == r.commit] for r in reports},
+        snapshots={
+            (source, branch, t) for layer, source, branch, t in saved.snapshots if layer == one.layer.id
+        },
+    )

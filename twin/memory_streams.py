@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -90,6 +90,36 @@ class Observed:
             latest_time=time,
             latest_value=value,
         )
+
+    def believed(self) -> list[dict[str, Any]]:
+        """Observations as a backup has them."""
+        return [
+            {"datastream": of, "time": time, "value": value, "recorded": at}
+            for (of, time), (value, at) in sorted(self.values.items())
+        ]
+
+    def corrected(self) -> list[dict[str, Any]]:
+        """Observations that were corrected later, as a backup has them."""
+        names = ("datastream", "time", "value", "recorded", "recorded_to")
+        return [dict(zip(names, row, strict=True)) for row in self.former]
+
+    def restore(
+        self,
+        datastreams: Iterable[tuple[int, str, str, str, str, str]],
+        values: Iterable[pa.Table],
+        former: Iterable[pa.Table],
+    ) -> None:
+        """Take what a backup has."""
+        for ident, layer, thing, name, observed_property, unit in datastreams:
+            self.streams[layer, thing, name] = Datastream(
+                id=ident, layer=layer, thing=thing, name=name, observed_property=observed_property, unit=unit
+            )
+        for table in values:
+            self.values |= {
+                (r["datastream"], r["time"]): (r["value"], r["recorded"]) for r in table.to_pylist()
+            }
+        for table in former:
+            self.former += [tuple(r.values()) for r in table.to_pylist()]
 
     def buckets(self, datastream: int, start: datetime, end: datetime, points: int) -> pa.Table:
         """Count, least, greatest and mean of each of `points` equal parts of [start, end]."""
