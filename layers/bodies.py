@@ -51,6 +51,14 @@ def best(rows: pa.Table) -> pa.Array:
     return pc.coalesce(*(pc.cast(rows[n], pa.binary()).combine_chunks() for n in names), none)
 
 
+def rises(blocks: pa.Array) -> NDArray[np.float64]:
+    """(rows,) float64 metres from each body's lowest to its highest vertex; 0 where there is none."""
+    return np.array(
+        [float(np.ptp(decode(b.as_buffer()).vertices[:, 2])) if b.is_valid else 0.0 for b in blocks],
+        np.float64,
+    )
+
+
 def gathered(blocks: pa.Array) -> Bodies:
     """The bodies of (rows,) blocks; a null or an empty one gives nothing.
 

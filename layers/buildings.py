@@ -120,11 +120,17 @@ def height_drawn(table: pa.Table) -> NDArray[np.float64]:
 
 def size(table: pa.Table) -> NDArray[np.float32]:
     """(n,) float32 metres: the larger of height and longer side, so that towers come early."""
-    bounds = shapely.bounds(shapely.from_wkb(np.asarray(table["geom"])))
+    drawn = np.maximum(height_drawn(table), bodies.rises(bodies.best(table)))
+    geometries = shapely.from_wkb(np.asarray(table["geom"], object))
+    return np.maximum(longer_sides(geometries), drawn).astype(np.float32)
+
+
+def longer_sides(geometries: NDArray[np.object_]) -> NDArray[np.float64]:
+    """(n,) float64 metres: the longer side of each footprint's box."""
+    bounds = shapely.bounds(geometries)
     bounds = np.where(np.isfinite(bounds), bounds, 0.0)
     east, north = metres_per_degree(float(bounds[:, 1].mean()) if len(bounds) else 0.0)
-    sides = np.maximum((bounds[:, 2] - bounds[:, 0]) * east, (bounds[:, 3] - bounds[:, 1]) * north)
-    return np.maximum(sides, height_drawn(table)).astype(np.float32)
+    return np.maximum((bounds[:, 2] - bounds[:, 0]) * east, (bounds[:, 3] - bounds[:, 1]) * north)
 
 
 def mesh(rows: pa.Table, placed: Placed) -> Mesh | None:
@@ -160,7 +166,7 @@ def _standing(
     if absolute(placed):
         own = lowest_z(geometries)
         base = np.where(np.isfinite(own) & np.isfinite(floor), own, low)
-    foot = np.minimum(base, low) - sink(size(rows).astype(np.float64))
+    foot = np.minimum(base, low) - sink(longer_sides(geometries))
     return Standing(foot=foot, base=base, top=base + height_drawn(rows))
 
 

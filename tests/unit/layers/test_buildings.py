@@ -65,7 +65,7 @@ def test_an_extruded_building_has_the_area_of_its_footprint_as_roof_and_its_peri
     vectors = areas(mesh)
     up = vectors[:, 2] > 0.9 * np.linalg.norm(vectors, axis=1)
     assert vectors[up, 2].sum() == pytest.approx(abs(area), rel=1e-4)
-    sunk = buildings.sink(buildings.size(rows(HOUSE, height=[20.0])).astype(float))[0]
+    sunk = buildings.sink(buildings.longer_sides(rows(HOUSE)))[0]
     walls = np.linalg.norm(vectors[~up], axis=1).sum()
     assert walls == pytest.approx(perimeter * (20.0 + sunk), rel=1e-4)
 
@@ -170,6 +170,17 @@ def test_bodies_and_footprints_share_a_mesh():
     mesh = buildings.mesh(table, placed())
     check(mesh)
     assert set(mesh.feature_ids[mesh.indices].ravel()) == {0, 1}
+
+
+def test_a_tower_is_as_large_as_it_is_high():
+    table = rows(
+        HOUSE, HOUSE, height=[200.0, None], body_lod2=pa.array([None, gabled().encode()], pa.binary())
+    )
+    assert buildings.size(table).tolist() == pytest.approx(
+        [200.0, buildings.longer_sides(np.array([HOUSE]))[0]]
+    )
+    shed = shapely.box(118.0, 38.0, 118.00001, 38.00001)
+    assert buildings.size(rows(shed, body_lod2=[gabled().encode()])).tolist() == pytest.approx([9.0])
 
 
 def test_the_most_detailed_body_is_drawn():
