@@ -1,7 +1,7 @@
 """Layers as 3D Tiles: tileset JSON and content, each a pure function of its address.
 
     /tiles/{layer}/tileset.json             the world's node, seen now
-    /tiles/{layer}/{key}/{node}.json        a node and three levels below it
+    /tiles/{layer}/{key}/{node}.json        a node and about two hundred tiles below it
     /tiles/{layer}/{key}/{node}.glb         what a node itself holds
 
 `node` is `level/column/row` in the world's 2^level grid (row from south). `key` is `<recipe>-<at>-<known>`
@@ -11,6 +11,7 @@ the layer's and the ground's datums and columns, and the revision of the tree's 
 
 from __future__ import annotations
 
+import heapq
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,17 +38,19 @@ from twin.stamps import Stamp
 from twin.store import Store
 from twin.survey import Survey, survey, total
 from twin.table import BODY
-from twin.tree import CAPACITY, Tree
+from twin.tree import Tree
 
 REVISION: Final = "1"
 """Of this recipe; another one makes every tile's address another."""
-DEPTH: Final = 3
-"""Levels of tiles in one tileset JSON."""
+TILES: Final = 200
+"""Tiles of one tileset JSON, or a few more: some 50 kB."""
 DETAIL: Final = 8.0
 """A feature of s metres is asked for when 1/8 of its size spans one sixteenth of a pixel, that is from 2 px on
 at the usual maximum screen space error of 16."""
-SAMPLES: Final = 2 * CAPACITY
-"""Places at which a node's ground is looked up for its bounding volume."""
+SAMPLES: Final = 128
+"""Rows at which a node's ground is looked up for its bounding volume."""
+CROWDED: Final = 10
+"""Cells above this level may hold most of a layer; their rows are found by home, not by key."""
 WHITE: Final = (1.0, 1.0, 1.0)
 
 
@@ -119,7 +122,7 @@ def content(source: Source, layer: str, key: str, node: str, *, policy: Policy) 
         TileNotFound: there is no such node, or the key does not name its state.
     """
     scene, planted, place = _addressed(source, layer, key, node, policy)
-    own = _own(scene, planted, _inside(planted, place))
+    own = _own(scene, planted, _homed(planted, place))
     if _key(scene, planted.tree, place, _grounded(scene, own, place)) != key:
         raise TileNotFound(
             f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json"
@@ -205,16 +208,27 @@ def _key(scene: _Scene, tree: Tree, node: int, stamp: Stamp, revision: int | Non
     return stamps.key(f"{_recipe(scene)}.{stamps.base36(number)}", stamp)
 
 
-def _inside(planted: Planted, node: int) -> NDArray[np.int64] | slice:
-    """The rows in a node's cell."""
-    return slice(None) if node == 0 else planted.rows.within(*planted.tree.window(node).keys[0])
+def _homed(planted: Planted, node: int) -> NDArray[np.int64]:
+    """The rows whose home a node is."""
+    if planted.tree.level[node] < CROWDED:
+        return np.flatnonzero(planted.home == node)
+    rows = planted.rows.within(*planted.tree.window(node).keys[0])
+    return rows[planted.home[rows] == node]
 
 
-def _own(scene: _Scene, planted: Planted, inside: NDArray[np.int64] | slice) -> Survey:
+def _below(scene: _Scene, planted: Planted, node: int) -> Survey:
+    """What a node and all nodes below it hold."""
+    if node == 0:
+        at, known = microseconds(scene.at), microseconds(scene.known)
+        return scene.source.forest.survey(scene.layer.id, planted, at, known)
+    return _own(scene, planted, planted.rows.within(*planted.tree.window(node).keys[0]))
+
+
+def _own(scene: _Scene, planted: Planted, rows: NDArray[np.int64]) -> Survey:
     """What the nodes hold, as far as these rows go."""
-    columns = {n: values[inside] for n, values in planted.rows.columns.items()}
+    columns = {n: values[rows] for n, values in planted.rows.columns.items()}
     at, known = microseconds(scene.at), microseconds(scene.known)
-    return survey(planted.tree, columns, planted.home[inside], at, known)
+    return survey(planted.tree, columns, planted.home[rows], at, known)
 
 
 def _grounded(scene: _Scene, seen: Survey, node: int) -> Stamp:
@@ -245,15 +259,33 @@ def _rows(scene: _Scene, tree: Tree, node: int) -> pa.Table:
 
 def _written(scene: _Scene, planted: Planted, node: int) -> Baked:
     """The tileset JSON of a node."""
-    inside = _inside(planted, node)
-    own = _own(scene, planted, inside)
-    drawing = _Drawing(scene=scene, planted=planted, own=own, total=total(planted.tree, own))
+    own = _below(scene, planted, node)
+    below = total(planted.tree, own)
+    opened = _opened(planted.tree, own, below, node)
+    drawing = _Drawing(scene=scene, planted=planted, own=own, total=below, opened=opened)
     key = drawing.key(node)
     if not drawing.total.count[node]:
         return Baked(body=nothing(key), key=key)
-    tile = drawing.tiles(node, 0)[0]
+    tile = drawing.tiles(node)[0]
     error = float(drawing.total.size[node]) * DETAIL
     return Baked(body=tileset(tile, geometric_error=error, version=key), key=key)
+
+
+def _opened(tree: Tree, own: Survey, below: Survey, node: int) -> frozenset[int]:
+    """The nodes whose children stand in the same tileset JSON: the fullest first, until it has its tiles."""
+    opened: set[int] = set()
+    waiting, tiles = [(-int(below.count[node]), node)], 1
+    while waiting and tiles < TILES:
+        _, full = heapq.heappop(waiting)
+        if below.count[full] == own.count[full]:
+            continue
+        opened.add(full)
+        children = [int(tree.child[full]) + k for k in range(4)]
+        for child in children:
+            if below.count[child]:
+                heapq.heappush(waiting, (-int(below.count[child]), child))
+                tiles += 1
+    return frozenset(opened)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,23 +296,23 @@ class _Drawing:
     planted: Planted
     own: Survey
     total: Survey
+    opened: frozenset[int]
 
     def key(self, node: int) -> str:
         """The key of a node's tileset JSON."""
         stamp = _grounded(self.scene, self.total, node)
         return _key(self.scene, self.planted.tree, node, stamp, self.planted.tree.last)
 
-    def tiles(self, node: int, depth: int) -> list[Tile]:
+    def tiles(self, node: int) -> list[Tile]:
         """A node with its branches; a node without content stands aside for a single child."""
         if not self.total.count[node]:
             return []
         below = self.total.count[node] > self.own.count[node]
-        if below and depth == DEPTH:
+        if below and node not in self.opened:
             return [self._tile(node, self._uri(self.key(node), node, "json"), ())]
         first = int(self.planted.tree.child[node])
         holds = bool(self.own.count[node])
-        deeper = depth + 1 if holds else depth
-        children = [t for k in range(4) for t in self.tiles(first + k, deeper)] if below else []
+        children = [t for k in range(4) for t in self.tiles(first + k)] if below else []
         if not holds and len(children) == 1:
             return children
         key = _key(self.scene, self.planted.tree, node, _grounded(self.scene, self.own, node))
@@ -323,7 +355,7 @@ def _heights(scene: _Scene, planted: Planted, seen: Survey, node: int) -> tuple[
     """Heights between which a node's features and those below it lie, metres; generous, never too narrow."""
     ground = _ground(scene, planted, node)
     low, high = (float(ground.min()), float(ground.max())) if len(ground) else (0.0, 0.0)
-    ease = 1.0 + 0.25 * (high - low)
+    ease = 2.0 + 0.25 * (high - low)
     below, above = _reach(scene.kind, float(seen.size[node]))
     stated = seen.box[node, [2, 5]]
     if absolute(scene.placed) and np.isfinite(stated).all():
@@ -339,7 +371,7 @@ def _reach(kind: Kind, size: float) -> tuple[float, float]:
 
 
 def _ground(scene: _Scene, planted: Planted, node: int) -> NDArray[np.float64]:
-    """Heights of the ground at rows spread evenly over a node's cell."""
+    """Heights of the ground at the middle and two corners of rows spread evenly over a node's cell."""
     rows = planted.rows.within(*planted.tree.window(node).keys[0])
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLES)).astype(np.int64)]
     west, south, east, north = (planted.rows.columns[n][rows] for n in ("minx", "miny", "maxx", "maxy"))

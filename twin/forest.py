@@ -13,6 +13,7 @@ from twin import tree as trees
 from twin.errors import TileNotFound
 from twin.spread import FOREVER, Snapshot, Source, Spread
 from twin.stamps import View, view
+from twin.survey import Survey, survey
 from twin.tree import Tree, homes
 
 
@@ -48,6 +49,7 @@ class Forest:
         self._spreads: dict[str, Spread] = {}
         self._planted: dict[tuple[str, int], Planted] = {}
         self._latest: dict[str, Planted] = {}
+        self._surveys: dict[str, tuple[Planted, int, int, Survey]] = {}
         self._views: dict[tuple[str, int, int, int], View] = {}
 
     def rows(self, layer: str) -> Snapshot:
@@ -79,6 +81,15 @@ class Forest:
                 settled = None if tree is None else self._settle(layer, rows, tree)
                 planted = self._latest[layer] = self._tended(layer, rows, settled)
             return planted
+
+    def survey(self, layer: str, planted: Planted, at: int, known: int) -> Survey:
+        """What all nodes hold at a moment, microseconds; the last one of each layer is remembered."""
+        moment = planted.rows.snap(at, known)
+        found = self._surveys.get(layer)
+        if found is None or found[0] is not planted or found[1:3] != moment:
+            found = (planted, *moment, survey(planted.tree, planted.rows.columns, planted.home, *moment))
+            self._surveys[layer] = found
+        return found[3]
 
     def at(self, layer: str, revision: int) -> Planted:
         """Rows and the tree of some revision.

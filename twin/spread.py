@@ -131,7 +131,7 @@ class Spread:
             }
             return self._sorted(version, together, old.epoch + 1)
         ended, fresh = _apply(old, news)
-        return self._grown(version, old, ended, fresh)
+        return self._grown(version, old, ended, fresh, news)
 
     def _read(self, since: int) -> tuple[int, Columns]:
         """What commits after `since` wrote or ended, and the number of the last one."""
@@ -151,8 +151,8 @@ class Spread:
             epoch=epoch,
             ordered=len(order),
             columns=columns,
-            instants=np.unique(np.concatenate([columns["valid_from"], columns["valid_to"]])).astype(np.int64),
-            records=_moments(columns),
+            instants=_ends(columns, "valid"),
+            records=_ends(columns, "recorded"),
         )
 
     def _grown(
@@ -161,22 +161,23 @@ class Spread:
         old: Snapshot,
         ended: NDArray[np.int64],
         fresh: Columns,
+        news: Columns,
     ) -> Snapshot:
         columns = {n: column.extended(fresh[n]) for n, column in self._columns.items()}
         columns["recorded_to"] = np.concatenate([ended, fresh["recorded_to"]])
-        news = np.concatenate([fresh["valid_from"], fresh["valid_to"]])
         return Snapshot(
             version=version,
             epoch=old.epoch,
             ordered=old.ordered,
             columns=columns,
-            instants=np.union1d(old.instants, news).astype(np.int64),
-            records=_moments(columns),
+            instants=np.union1d(old.instants, _ends(news, "valid")).astype(np.int64),
+            records=np.union1d(old.records, _ends(news, "recorded")).astype(np.int64),
         )
 
 
-def _moments(columns: Columns) -> NDArray[np.int64]:
-    return np.unique(np.concatenate([columns["recorded_from"], columns["recorded_to"]])).astype(np.int64)
+def _ends(columns: Columns, clock: str) -> NDArray[np.int64]:
+    """Every beginning and end of a period, sorted, once."""
+    return np.unique(np.concatenate([columns[f"{clock}_from"], columns[f"{clock}_to"]])).astype(np.int64)
 
 
 def _at(old: Snapshot, version: int) -> Snapshot:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ NAME = re.compile(r"(0|[1-9][0-9]?)/(0|[1-9][0-9]{0,7})/(0|[1-9][0-9]{0,7})", re
 HEAD = struct.Struct("<8sQQ")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Tree:
     """Nodes as columns; node 0 is the world, a node's children stand one after the other."""
 
@@ -70,8 +71,13 @@ class Tree:
 
     def cell(self, node: int) -> tuple[int, int, int]:
         """Level, column and row (from south) of a node in the world's 2^level grid."""
-        x, y = unhilbert(self.prefix[node : node + 1], self.level[node : node + 1])
-        return int(self.level[node]), int(x[0]), int(y[0])
+        level, column, row = self._cells[node].tolist()
+        return level, column, row
+
+    @cached_property
+    def _cells(self) -> NDArray[np.int64]:
+        x, y = unhilbert(self.prefix, self.level)
+        return np.column_stack([self.level.astype(np.int64), x, y])
 
     def find(self, name: str) -> int | None:
         """The node called `level/column/row`; None when there is none."""
