@@ -53,10 +53,10 @@ def best(rows: pa.Table) -> pa.Array:
 
 def rises(blocks: pa.Array) -> NDArray[np.float64]:
     """(rows,) float64 metres from each body's lowest to its highest vertex; 0 where there is none."""
-    return np.array(
-        [float(np.ptp(decode(b.as_buffer()).vertices[:, 2])) if b.is_valid else 0.0 for b in blocks],
-        np.float64,
-    )
+    found = np.zeros(len(blocks))
+    for row in np.flatnonzero(np.asarray(blocks.is_valid())):
+        found[row] = np.ptp(decode(blocks[int(row)].as_buffer()).vertices[:, 2])
+    return found
 
 
 def gathered(blocks: pa.Array) -> Bodies:

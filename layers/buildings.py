@@ -142,12 +142,13 @@ def mesh(rows: pa.Table, placed: Placed) -> Mesh | None:
     prints = footprints(geometries)
     floor = lowest(ground(placed, prints.lon, prints.lat), prints.owners, len(rows))
     blocks = bodies.best(rows)
-    flat: NDArray[np.object_] = geometries.copy()
-    flat[np.asarray(blocks.is_valid())] = None
     standing = _standing(rows, geometries, floor, placed)
     origin = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, float(standing.foot.min())])
+    if blocks.null_count < len(rows):
+        geometries[np.asarray(blocks.is_valid())] = None
+        prints = footprints(geometries)
     parts = [
-        extrude(footprints(flat), standing, origin),
+        extrude(prints, standing, origin),
         bodies.shell_of(blocks, floor, origin, as_given=absolute(placed)),
     ]
     return shell.mesh(shell.joined(parts), origin, rows, KIND)

@@ -65,7 +65,7 @@ def test_an_extruded_building_has_the_area_of_its_footprint_as_roof_and_its_peri
     vectors = areas(mesh)
     up = vectors[:, 2] > 0.9 * np.linalg.norm(vectors, axis=1)
     assert vectors[up, 2].sum() == pytest.approx(abs(area), rel=1e-4)
-    sunk = buildings.sink(buildings.longer_sides(rows(HOUSE)))[0]
+    sunk = buildings.sink(buildings.longer_sides(np.array([HOUSE])))[0]
     walls = np.linalg.norm(vectors[~up], axis=1).sum()
     assert walls == pytest.approx(perimeter * (20.0 + sunk), rel=1e-4)
 
