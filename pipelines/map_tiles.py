@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -15,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from pipelines.bake import Source
 from pipelines.drawing import labels, naming, streets
 from pipelines.drawing import scene as scenes
 from pipelines.drawing.canvas import Canvas, colour
@@ -26,12 +26,10 @@ from pipelines.drawing.scene import Moment, Scene, Shelf, Window
 from pipelines.ground import Ground
 from twin import stamps
 from twin.errors import InvalidParameter
-from twin.forest import Forest
 from twin.model import LayerState
 from twin.moments import microseconds
 from twin.policy import Policy
 from twin.spread import NEVER
-from twin.store import Store
 
 MEDIA_TYPE = "image/png"
 REVISION = "m1"
@@ -49,16 +47,6 @@ DARK = 0.42
 HOUSES = 14
 """The level from which on houses have a shadow; their outline comes with the next one."""
 MARK = {"zh": "虚构数据", "en": "Invented data"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where a map comes from."""
-
-    store: Store
-    forest: Forest
-    ground: Callable[[datetime, datetime], Ground]
-    """The ground as it was at a moment, as known at another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +86,7 @@ def etag(
     box = frame.box(REACH if style.labels else CUT)
     states = scenes.layers(source.store, policy, frame.z)
     seen = [source.forest.view(s.layer.id, microseconds(at), microseconds(known)).stamp(box) for s in states]
-    ground = source.ground(at, known)
+    ground = _ground(source, at, known)
     said = repr(
         ([(s.layer.id, s.layer.kind, s.layer.columns, s.bbox) for s in states], style.key, policy.key)
     )
@@ -121,7 +109,7 @@ def draw(
         return blank()
     moment = Moment(at=at, known=known, policy=policy)
     states = [s for s in scenes.layers(source.store, policy, frame.z) if _large(s, frame)]
-    ground = source.ground(at, known)
+    ground = _ground(source, at, known)
     read = SHELF.window(source.store, moment, lambda layer: _state(source, layer, moment))
     scene = scenes.gather(read, states, frame.box(CUT), frame.z)
     picture = painted(frame, scene, states, ground, style.palette)
@@ -320,6 +308,14 @@ def _courses(source: Source, state: LayerState, moment: Moment, speech: Speech) 
             while len(COURSES) > 8:
                 COURSES.popitem(last=False)
         return COURSES[key]
+
+
+def _ground(source: Source, at: datetime, known: datetime) -> Ground:
+    """The ground with its rasters, which a picture needs."""
+    ground = source.ground(at, known)
+    if not isinstance(ground, Ground):
+        raise TypeError("the map is drawn on a pipelines.ground.Ground")
+    return ground
 
 
 def _state(source: Source, layer: str, moment: Moment) -> tuple[int, int]:
