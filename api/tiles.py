@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from api.ogc.params import single
 from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
-from pipelines import bake, map_tiles, terrain_tiles, vector_tiles
+from pipelines import bake, imagery_tiles, map_tiles, terrain_tiles, vector_tiles
 from pipelines.ground import Ground
 from pipelines.tile_cache import LEVEL
 from twin import stamps
@@ -116,7 +116,9 @@ def drawn(request: Request, z: str, x: str, name: str, twin: Here) -> Response:
         raise TileNotFound(f"the map is drawn as .png, not .{suffix[:20]}")
     said = single(request.query_params, {"at", "known", "lang", "dark", "labels", "v"})
     style = map_tiles.Style(
-        lang=said.get("lang", "zh"), dark=flag(said, "dark", default=False), labels=flag(said, "labels", default=True)
+        lang=said.get("lang", "zh"),
+        dark=flag(said, "dark", default=False),
+        labels=flag(said, "labels", default=True),
     )
     address, when = mercator_address(z, x, y), moments(said, twin)
     key = map_tiles.etag(twin.source, address, **when, policy=twin.policy, style=style)
@@ -146,6 +148,8 @@ def now(request: Request, layer: str, z: str, x: str, name: str, twin: Here) -> 
         return kept(request, twin, key, lambda: terrain_tiles.tile(ground, *address), TERRAIN)
     if suffix == "mvt":
         return vector(request, layer, mercator_address(z, x, y), twin)
+    if suffix == "png":
+        return picture(request, layer, mercator_address(z, x, y), twin)
     raise TileNotFound(f"no tiles .{suffix[:20]}; there are .terrain, .mvt and .png")
 
 
@@ -158,6 +162,18 @@ def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Tw
         return vector_tiles.tile(twin.source, layer, address, **when, policy=twin.policy).body
 
     return kept(request, twin, key, make, MVT)
+
+
+def picture(request: Request, layer: str, address: tuple[int, int, int], twin: Twin) -> Response:
+    """An imagery tile, 512 pixels; 204 where nothing is."""
+    when = moments(single(request.query_params, {"at", "known", "v"}), twin)
+    key = imagery_tiles.etag(twin.source, layer, address, **when, policy=twin.policy)
+    folder = twin.settings.rasters
+
+    def make() -> bytes:
+        return imagery_tiles.tile(twin.source, folder, layer, address, **when, policy=twin.policy)
+
+    return kept(request, twin, key, make, PNG)
 
 
 def moments(said: dict[str, str], twin: Twin) -> dict[str, datetime]:
