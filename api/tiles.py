@@ -167,11 +167,15 @@ def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Tw
 def picture(request: Request, layer: str, address: tuple[int, int, int], twin: Twin) -> Response:
     """An imagery tile, 512 pixels; 204 where nothing is."""
     when = moments(single(request.query_params, {"at", "known", "v"}), twin)
-    key = imagery_tiles.etag(twin.source, layer, address, **when, policy=twin.policy)
+    key = imagery_tiles.etag(
+        twin.source, layer, address, at=when["at"], known=when["known"], policy=twin.policy
+    )
     folder = twin.settings.rasters
 
     def make() -> bytes:
-        return imagery_tiles.tile(twin.source, folder, layer, address, **when, policy=twin.policy)
+        return imagery_tiles.tile(
+            twin.source, folder, layer, address, at=when["at"], known=when["known"], policy=twin.policy
+        )
 
     return kept(request, twin, key, make, PNG)
 
