@@ -42,12 +42,13 @@ def check(batch: Batch, geometry: Geometry, *, repair: bool = False, limit: int 
         batch: in CRS84, every WKB readable.
         repair: mend invalid areas (`shapely.make_valid`, structure) and flag the row in `repaired`.
     """
-    batch = _sort_out(batch, geometry, limit)
-    batch = _split(batch)
-    return _valid(batch, repair=repair)
+    batch, found = _sort_out(batch, geometry, limit)
+    batch = _split(batch, found)
+    return _valid(batch, found, repair=repair)
 
 
-def _sort_out(batch: Batch, geometry: Geometry, limit: int) -> Batch:
+def _sort_out(batch: Batch, geometry: Geometry, limit: int) -> tuple[Batch, NDArray[np.object_]]:
+    """The batch without what is no geometry of the layer's, and the geometries of its rows."""
     shapes = geometries(batch.table)
     kinds = shapely.get_type_id(shapes)
     counts = shapely.get_num_coordinates(shapes)
@@ -64,7 +65,8 @@ def _sort_out(batch: Batch, geometry: Geometry, limit: int) -> Batch:
             reasons.setdefault(i, reason)
     wrong = np.zeros(len(shapes), bool)
     wrong[list(reasons)] = True
-    return refuse(batch, wrong, "geom", lambda i: reasons[i](i), lambda i: _short(shapes[i], int(counts[i])))
+    kept = refuse(batch, wrong, "geom", lambda i: reasons[i](i), lambda i: _short(shapes[i], int(counts[i])))
+    return kept, shapes[~wrong]
 
 
 def _short(shape: object, count: int) -> str:
@@ -84,9 +86,8 @@ def _deep(shapes: NDArray[np.object_], kinds: NDArray[np.int32]) -> NDArray[np.b
     return deep
 
 
-def _split(batch: Batch) -> Batch:
-    """What steps over the 180th meridian, cut there."""
-    shapes = geometries(batch.table)
+def _split(batch: Batch, shapes: NDArray[np.object_]) -> Batch:
+    """What steps over the 180th meridian, cut there; in `shapes` too."""
     crossing = _crossing(shapes)
     if not crossing.any():
         return batch
@@ -144,8 +145,7 @@ def _single(shape: shapely.Geometry) -> str:
     return "Polygon" if "Polygon" in shape.geom_type else "LineString"
 
 
-def _valid(batch: Batch, *, repair: bool) -> Batch:
-    shapes = geometries(batch.table)
+def _valid(batch: Batch, shapes: NDArray[np.object_], *, repair: bool) -> Batch:
     bad = ~shapely.is_valid(shapes)
     if not bad.any():
         return batch

@@ -33,20 +33,23 @@ def to_crs84(batch: Batch, *, crs: pyproj.CRS | None = None) -> Batch:
         crs: the CRS of `geom`, x before y; None takes the batch's own, and a batch without one is CRS84.
     """
     source = crs or batch.crs or space.crs("OGC:CRS84")
-    batch = _readable(batch)
-    batch = _finite(batch)
     shapes = geometries(batch.table)
-    moved, lonlat, owners = _moved(shapes, source)
-    before = shapely.get_coordinates(shapes)
+    faults = _unreadable(batch, shapes) | _not_finite(shapes)
+    sound = shapes.copy()
+    sound[list(faults)] = None
+    moved, lonlat, owners = _moved(sound, source)
     wrong = off_globe(lonlat)
+    if wrong.any():
+        before = shapely.get_coordinates(sound)
+        faults |= {row: hint(source, before[at]) for row, at in _first(owners, wrong).items()}
     bad = np.zeros(len(shapes), bool)
-    bad[owners[wrong]] = True
-    first = _first(owners, wrong)
-    if not bad.any() and moved is shapes:
-        return replace(batch, crs=None)
+    bad[list(faults)] = True
     notes = (*batch.notes, *_outside(batch, source, lonlat[~bad[owners]], owners[~bad[owners]]))
-    kept = with_bodies(with_geometries(replace(batch, crs=None, notes=notes), moved), source)
-    return refuse(kept, bad, "geom", lambda i: hint(source, before[first[i]]), lambda i: wkt(shapes[i]))
+    raw = blobs(batch.table)
+    batch = replace(batch, crs=None, notes=notes)
+    placed = batch if moved is sound else with_geometries(batch, moved)
+    kept = refuse(placed, bad, "geom", lambda i: faults[i], lambda i: _original(shapes[i], raw[i]))
+    return with_bodies(kept, source)
 
 
 def with_bodies(batch: Batch, source: pyproj.CRS) -> Batch:
@@ -57,6 +60,10 @@ def with_bodies(batch: Batch, source: pyproj.CRS) -> Batch:
             blocks = moved_bodies(table[field.name], space.to_crs84(source).transform)
             table = table.set_column(column, field, blocks.cast(field.type))
     return replace(batch, table=table)
+
+
+def _original(shape: object, raw: bytes | None) -> str:
+    return wkt(shape) if shape is not None or raw is None else bytes(raw).hex()
 
 
 def off_globe(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -92,10 +99,13 @@ def name(source: pyproj.CRS) -> str:
     return f"{':'.join(code)} ({source.name})" if code else source.name
 
 
-def _readable(batch: Batch) -> Batch:
-    raw, shapes = blobs(batch.table), geometries(batch.table)
+def _unreadable(batch: Batch, shapes: NDArray[np.object_]) -> dict[int, str]:
+    """Row -> why its WKB makes no geometry."""
     bad = shapely.is_missing(shapes) & np.asarray(batch.table["geom"].is_valid())
-    return refuse(batch, bad, "geom", lambda i: _why(raw[i]), lambda i: bytes(raw[i]).hex())
+    if not bad.any():
+        return {}
+    raw = blobs(batch.table)
+    return {int(i): _why(raw[i]) for i in np.flatnonzero(bad)}
 
 
 def _why(blob: bytes) -> str:
@@ -107,20 +117,13 @@ def _why(blob: bytes) -> str:
     return "geometry: its WKB cannot be read"
 
 
-def _finite(batch: Batch) -> Batch:
-    shapes = geometries(batch.table)
+def _not_finite(shapes: NDArray[np.object_]) -> dict[int, str]:
+    """Row -> what its first coordinate that is no number is."""
     coords, owners = shapely.get_coordinates(shapes, include_z=True, return_index=True)
     wrong = ~np.isfinite(coords[:, :2]).all(axis=1) | (
         ~np.isfinite(coords[:, 2]) & shapely.has_z(shapes)[owners]
     )
-    if not wrong.any():
-        return batch
-    bad = np.zeros(len(shapes), bool)
-    bad[owners[wrong]] = True
-    first = _first(owners, wrong)
-    return refuse(
-        batch, bad, "geom", lambda i: f"geometry: {_odd(coords[first[i]])}", lambda i: wkt(shapes[i])
-    )
+    return {row: f"geometry: {_odd(coords[at])}" for row, at in _first(owners, wrong).items()}
 
 
 def _odd(position: NDArray[np.float64]) -> str:
@@ -142,9 +145,11 @@ def _moved(
     if _same(source):
         return shapes, xy, owners
     lonlat = np.column_stack(space.to_crs84(source).transform(xy[:, 0], xy[:, 1]))
+    solid = shapely.has_z(shapes)
+    if not solid.any():
+        return shapely.set_coordinates(shapes.copy(), lonlat), lonlat, owners
     z = shapely.get_coordinates(shapes, include_z=True)[:, 2]
     moved = shapes.copy()
-    solid = shapely.has_z(shapes)
     for mask, width in ((solid, 3), (~solid, 2)):
         mine = mask[owners]
         places = np.column_stack([lonlat[mine], z[mine]])[:, :width]
