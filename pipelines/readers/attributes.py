@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-import orjson
 import pyarrow as pa
 
 from twin.table import is_attribute
@@ -67,4 +67,6 @@ def own_name(name: str) -> str:
 def _value(value: Any, kind: Type) -> Any:
     if value is None:
         return None
-    return orjson.dumps(value).decode() if kind == "json" else value
+    if kind == "json":
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return float(value) if kind == "number" else value
