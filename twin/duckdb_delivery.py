@@ -278,11 +278,19 @@ def _end(commit: Commit) -> int:
         for table, condition in ((held.live, "c.live"), (held.hist, "NOT c.live"))
     ]
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE former AS {' UNION ALL '.join(parts)}")
-    cursor.execute(f"UPDATE {held.hist} SET recorded_to = {literal(commit.recorded)}"
-                   f" WHERE rowid IN (SELECT r FROM cuts WHERE NOT live){_by_id(commit, '')}")
-    cursor.execute(f"DELETE FROM {held.live} WHERE rowid IN (SELECT r FROM cuts WHERE live){_by_id(commit, '')}")
+    cursor.execute(
+        f"UPDATE {held.hist} SET recorded_to = {literal(commit.recorded)}"
+        f" WHERE rowid IN (SELECT r FROM cuts WHERE NOT live){_by_id(commit, '')}"
+    )
+    cursor.execute(
+        f"DELETE FROM {held.live} WHERE rowid IN (SELECT r FROM cuts WHERE live){_by_id(commit, '')}"
+    )
     _copy(commit, held.hist, "live", recorded_to=literal(commit.recorded))
-    again = {"recorded_from": literal(commit.recorded), "recorded_to": literal(OPEN), "version": str(commit.number)}
+    again = {
+        "recorded_from": literal(commit.recorded),
+        "recorded_to": literal(OPEN),
+        "version": str(commit.number),
+    }
     _copy(commit, held.hist, "valid_from < c0", valid_to="c0", **again)
     _copy(commit, held.live, f"valid_to > c1 AND valid_to = {literal(OPEN)}", valid_from="c1", **again)
     _copy(commit, held.hist, f"valid_to > c1 AND valid_to < {literal(OPEN)}", valid_from="c1", **again)
@@ -291,7 +299,9 @@ def _end(commit: Commit) -> int:
 
 def _by_id(commit: Commit, alias: str = "t.") -> str:
     """A second condition that lets few rows be found through the index."""
-    ids = [row[0] for row in commit.cursor.execute(f"SELECT DISTINCT id FROM cuts LIMIT {FEW + 1}").fetchall()]
+    ids = [
+        row[0] for row in commit.cursor.execute(f"SELECT DISTINCT id FROM cuts LIMIT {FEW + 1}").fetchall()
+    ]
     return "" if len(ids) > FEW else f" AND {alias}id IN ({', '.join(quoted(i) for i in ids)})"
 
 

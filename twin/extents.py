@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 
 from twin.model import BBox
-from twin.space import A, E2, hilbert
+from twin.space import E2, A, hilbert
 
 HALF = np.float64(0.5)
 

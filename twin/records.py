@@ -103,7 +103,14 @@ def refused(raw: Mapping[str, Any], column: str, reason: str) -> Rejected:
 
 
 def report(
-    layer: Layer, delivery: Delivery, commit: int, at: datetime, *, read: int, quarantined: int = 0, **counts: Any
+    layer: Layer,
+    delivery: Delivery,
+    commit: int,
+    at: datetime,
+    *,
+    read: int,
+    quarantined: int = 0,
+    **counts: Any,
 ) -> Report:
     """What became of a delivery; what is not quarantined is accepted."""
     return Report(

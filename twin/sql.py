@@ -48,9 +48,7 @@ POSTGIS: Final = Dialect(
     placeholder="%s",
     float32="real",
     binary_order=' COLLATE "C"',
-    touches=(
-        "ST_Intersects(ST_GeomFromWKB(geom), ST_MakeEnvelope({west}, {south}, {east}, {north}))"
-    ),
+    touches=("ST_Intersects(ST_GeomFromWKB(geom), ST_MakeEnvelope({west}, {south}, {east}, {north}))"),
     among="id = ANY({})",
     rowid="ctid",
     naive=False,
@@ -131,7 +129,9 @@ class Params:
         return self.dialect.placeholder
 
 
-def rows(query: Query, tables: Tables, now: datetime, dialect: Dialect, output: Sequence[str]) -> tuple[str, list[Any]]:
+def rows(
+    query: Query, tables: Tables, now: datetime, dialect: Dialect, output: Sequence[str]
+) -> tuple[str, list[Any]]:
     """The statement that gives a query's rows.
 
     Args:
@@ -201,7 +201,14 @@ def _key(name: str, tables: Tables, dialect: Dialect, *, descending: bool) -> st
 
 
 def _both(
-    query: Query, tables: Tables, now: datetime, params: Params, names: str, *, paged: bool, flag: bool = False
+    query: Query,
+    tables: Tables,
+    now: datetime,
+    params: Params,
+    names: str,
+    *,
+    paged: bool,
+    flag: bool = False,
 ) -> str:
     at = now if query.at is None else query.at
     if isinstance(at, Interval):
@@ -223,7 +230,9 @@ def _both(
     )
 
 
-def _overlapping(query: Query, tables: Tables, at: Interval, params: Params, names: str, *, paged: bool) -> str:
+def _overlapping(
+    query: Query, tables: Tables, at: Interval, params: Params, names: str, *, paged: bool
+) -> str:
     """The last version of each id within an interval: one without an end is the last by itself."""
 
     def begun(alias: str) -> str:
@@ -241,9 +250,7 @@ def _overlapping(query: Query, tables: Tables, at: Interval, params: Params, nam
         ended.append(f"h.valid_to > {params.bind(at.start)}")
     ended += _recorded(query, params, live=False, alias="h.")
     ended.append(f"NOT EXISTS (SELECT 1 FROM {tables.live} l WHERE l.id = h.id AND {lasting('l.')})")
-    last = (
-        f"SELECT DISTINCT ON (h.id) h.* FROM {tables.hist} h WHERE {_and(*ended)} ORDER BY h.id, h.valid_from DESC"
-    )
+    last = f"SELECT DISTINCT ON (h.id) h.* FROM {tables.hist} h WHERE {_and(*ended)} ORDER BY h.id, h.valid_from DESC"
     hist = _and(*_conditions(query, tables, params, paged=paged))
     return f"SELECT {names} FROM {tables.live} WHERE {live} UNION ALL SELECT {names} FROM ({last}) AS h WHERE {hist}"
 
@@ -304,7 +311,9 @@ def _box(box: BBox, params: Params) -> str:
         f"minx >= {params.bind(west)} AND maxx <= {params.bind(east)} "
         f"AND miny >= {params.bind(south)} AND maxy <= {params.bind(north)}"
     )
-    corners = {n: params.bind(v) for n, v in zip(("west", "south", "east", "north"), box.astuple(), strict=True)}
+    corners = {
+        n: params.bind(v) for n, v in zip(("west", "south", "east", "north"), box.astuple(), strict=True)
+    }
     return f"({cut} AND CASE WHEN {inside} THEN TRUE ELSE {params.dialect.touches.format(**corners)} END)"
 
 

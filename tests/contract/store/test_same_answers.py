@@ -52,7 +52,10 @@ def act(store: Store, step: dict[str, Any]) -> Any:
             return store.remove("buildings", step["remove"], delivered(step["at"], "desk", Mode.UPSERT))
         except FeatureNotFound:
             return "none there"
-    rows = [{**{k: v for k, v in r.items() if k != "x"}, "geom": square(118 + r["x"] * 0.01)} for r in step["rows"]]
+    rows = [
+        {**{k: v for k, v in r.items() if k != "x"}, "geom": square(118 + r["x"] * 0.01)}
+        for r in step["rows"]
+    ]
     said = delivered(step["at"], step["source"], step["mode"], branch=step["branch"])
     types = {"height": pa.float64(), "use": pa.string()}
     return store.write(LAYER, [batch(rows or [], **types)] if rows else [], said)
@@ -84,7 +87,9 @@ def test_a_store_answers_as_the_plain_one_does(other: str, history: list[dict[st
         try:
             for s in (plain, store):
                 s.describe(LAYER)
-                s.write(LAYER, [batch([{"id": "z", "height": 1.0, "use": "x"}])], delivered(day(2010), "first"))
+                s.write(
+                    LAYER, [batch([{"id": "z", "height": 1.0, "use": "x"}])], delivered(day(2010), "first")
+                )
             for step in history:
                 clock.pass_(days=1)
                 assert act(store, step) == act(plain, step)
@@ -113,7 +118,9 @@ def test_one_row_an_id_and_nothing_known_is_lost(name: str, history: list[dict[s
         store = STORES[name](Path(folder), clock)
         try:
             store.describe(replace(LAYER, columns=()))
-            store.write(LAYER, [batch([{"id": "z", "height": 1.0, "use": "x"}])], delivered(day(2010), "first"))
+            store.write(
+                LAYER, [batch([{"id": "z", "height": 1.0, "use": "x"}])], delivered(day(2010), "first")
+            )
             answers: list[tuple[Query, pa.Table]] = []
             for step in history:
                 act(store, step)
@@ -150,7 +157,9 @@ def test_windows_give_the_same_rows(store: Store) -> None:
     store.write(LAYER, [batch(rows)], delivered(day(2020)))
     spread = store.spread("buildings").to_pydict()
     low, high = hilbert_range(10, int((118.05 + 180) / 360 * 1024), int((38 + 90) / 180 * 1024))
-    wanted = sum(low <= k < high and 20 <= s < 50 for k, s in zip(spread["hkey"], spread["size"], strict=True))
+    wanted = sum(
+        low <= k < high and 20 <= s < 50 for k, s in zip(spread["hkey"], spread["size"], strict=True)
+    )
     window = Window(keys=((low, high),), size_min=20, size_max=50)
     assert 0 < wanted < 100
     assert store.count(query(window=window)) == wanted == store.read(query(window=window)).num_rows

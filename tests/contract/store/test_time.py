@@ -14,7 +14,9 @@ from twin.store import Store
 from twin.table import Batch
 
 
-def put(store: Store, at: Any, *names: str, source: str = "survey", mode: Mode = Mode.SNAPSHOT, **row: Any) -> Report:
+def put(
+    store: Store, at: Any, *names: str, source: str = "survey", mode: Mode = Mode.SNAPSHOT, **row: Any
+) -> Report:
     rows = [batch([{"id": n, "height": 1.0, **row} for n in names])] if names else []
     return store.write(LAYER, rows, delivered(at, source, mode))
 
