@@ -75,3 +75,12 @@ test("a clicked piece of ground is a selection too", () => {
   const link = { ...emptyLink, place: { lon: 118.361341, lat: -8.5 } };
   expect(decodeLink(encodeLink(link))).toEqual(link);
 });
+
+test.each([
+  [359.999, "0"],
+  [-90, "270"],
+  [725.5, "5.5"],
+])("a heading of %d is written %s", (heading, text) => {
+  const camera = { lon: 1, lat: 2, height: 3, heading, pitch: 0 };
+  expect(encodeLink({ ...emptyLink, camera })).toBe(`c=1,2,3,${text},0`);
+});

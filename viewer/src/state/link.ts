@@ -67,7 +67,10 @@ const digits: [keyof Camera, number][] = [
 ];
 
 function encodeCamera(camera: Camera): string {
-  return digits.map(([key, places]) => String(Number(camera[key].toFixed(places)))).join(",");
+  // Rounding may turn 359.999 into a full circle, which is north.
+  const heading = Number((((camera.heading % 360) + 360) % 360).toFixed(2)) % 360;
+  const whole = { ...camera, heading };
+  return digits.map(([key, places]) => String(Number(whole[key].toFixed(places)))).join(",");
 }
 
 function decodeCamera(text: string): Camera | null {
