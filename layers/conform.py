@@ -20,7 +20,7 @@ from layers import dates, naming, shapes, values
 from layers.kind import Kind
 from twin.model import ColumnType
 from twin.quarantine import put, refuse
-from twin.table import BODY, FIXED, TIMESTAMP, Batch
+from twin.table import BODY, FIXED, SIZE, TIMESTAMP, Batch
 
 NO_ID: Final = "no stable id: rows are compared by content; name one with --column COLUMN=id"
 
@@ -57,7 +57,15 @@ def conform(
     batch = _identified(batch, plan)
     batch = shapes.check(batch, kind.geometry, repair=repair, limit=vertices)
     batch = replace(batch, table=_ordered(batch.table, kind))
-    return kind.conform(batch) if kind.conform else batch
+    return _sized(kind.conform(batch) if kind.conform else batch, kind)
+
+
+def _sized(batch: Batch, kind: Kind) -> Batch:
+    """With the sizes by which the kind's features find their tile, where they are not those of their boxes."""
+    if kind.size is None:
+        return batch
+    sizes = kind.size(batch.table) if batch.table.num_rows else np.empty(0, np.float32)
+    return replace(batch, table=put(batch.table, SIZE, pa.array(sizes, pa.float32())))
 
 
 def _numbered(table: pa.Table) -> pa.Table:

@@ -213,7 +213,7 @@ def _homed(planted: Planted, node: int) -> NDArray[np.int64]:
     if planted.tree.level[node] < CROWDED:
         return np.flatnonzero(planted.home == node)
     rows = planted.rows.within(*planted.tree.window(node).keys[0])
-    return rows[planted.home[rows] == node]
+    return np.asarray(rows[planted.home[rows] == node])
 
 
 def _below(scene: _Scene, planted: Planted, node: int) -> Survey:
