@@ -214,8 +214,7 @@ def write(cover: Cover, folder: Path, layer: str, *, zh: str, en: str, kind: str
     }
     if layer == "water":
         del columns["class_zh"]
-    whole = shapely.multipolygons(*_parts(cover.shapes))
-    files.vector(folder / f"{layer}.gpkg", whole, columns, geometry="MultiPolygon")
+    files.vector(folder / f"{layer}.gpkg", files.many(cover.shapes), columns, geometry="MultiPolygon")
     return Entry(
         files=(f"{layer}.gpkg",),
         layer=layer,
@@ -228,10 +227,5 @@ def write(cover: Cover, folder: Path, layer: str, *, zh: str, en: str, kind: str
         columns={"id": "id", "name": "name", "class": "class", "use": "class"}
         if kind == "zones"
         else {"id": "id", "name": "name", "class": "class"},
-        visible=layer != "land_use",
+        visible=False,  # the drawn map shows them already
     )
-
-
-def _parts(polygons: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    parts, owner = shapely.get_parts(polygons, return_index=True)
-    return parts, owner

@@ -57,6 +57,12 @@ def blanked(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.object
     return filled
 
 
+def many(areas: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The areas as multipolygons, whatever they were, so that a file has one type of geometry."""
+    parts, owner = shapely.get_parts(areas, return_index=True)
+    return np.asarray(shapely.multipolygons(parts, indices=owner), dtype=object)
+
+
 def table(shapes: NDArray[np.object_], columns: Mapping[str, Any]) -> pa.Table:
     """Local shapes and their columns as an Arrow table with WKB in EPSG:4548."""
     arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}

@@ -224,7 +224,7 @@ def parcels(blocks: Blocks) -> tuple[NDArray[np.object_], dict[str, Any]]:
             np.where(blocks.name[owner] == "", "（虚构权利人）", blocks.name[owner]),
         ).astype(object),
     }
-    return shapely.multipolygons(shapes[:, None]), columns
+    return files.many(shapes), columns
 
 
 def height_limits() -> tuple[NDArray[np.object_], dict[str, Any]]:
@@ -262,16 +262,12 @@ def height_limits() -> tuple[NDArray[np.object_], dict[str, Any]]:
         "max_height": np.array([limit for _, limit, _ in rows]),
         "reason": np.array([reason for _, _, reason in rows], dtype=object),
     }
-    parts, owner = shapely.get_parts(
-        np.array([shape for shape, _, _ in rows], dtype=object), return_index=True
-    )
-    return np.asarray(shapely.multipolygons(parts, indices=owner), dtype=object), columns
+    return files.many(np.array([shape for shape, _, _ in rows], dtype=object)), columns
 
 
 def write(found: Areas, blocks: Blocks, folder: Path, rng: np.random.Generator) -> list[Entry]:
     """Write grid, parcels and height limits; returns the manifest's lines."""
     count = len(found.shapes)
-    parts, owner = shapely.get_parts(found.shapes, return_index=True)
     columns = {
         "网格编码": found.code,
         "网格名称": found.name,
@@ -283,7 +279,7 @@ def write(found: Areas, blocks: Blocks, folder: Path, rng: np.random.Generator) 
     }
     files.vector(
         folder / "grid.gpkg",
-        np.asarray(shapely.multipolygons(parts, indices=owner), dtype=object),
+        files.many(found.shapes),
         columns,
         geometry="MultiPolygon",
     )

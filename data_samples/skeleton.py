@@ -218,10 +218,10 @@ VILLAGES = (
     ("孙家洼", "柳林路", 0.55),
     ("刘家铺", "柳林路", 0.72),
     ("北柳林", "柳林路", 0.86),
-    ("望城村", "望城路", 0.08),
-    ("枣园村", "枣园路", 0.13),
+    ("望城村", "望城路", 0.17),
+    ("枣园村", "枣园路", 0.17),
     ("枣林新村", "枣园路", 0.46),
-    ("南山口", "南山路", 0.12),
+    ("南山口", "南山路", 0.17),
     ("前堤村", "南山路", 0.48),
     ("水库村", "水库路", 0.38),
     ("石桥村", "水库路", 0.86),
@@ -254,16 +254,17 @@ def villages() -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
 
 def _villages() -> Iterator[Road]:
     """Each village's lanes: two beside the main road, six across it."""
-    water = plan.land().all_water.buffer(25)
-    shapely.prepare(water)
+    ground = plan.land().boundary.buffer(-20).difference(plan.land().all_water.buffer(25))
     for name, middle, along in villages():
         across = np.array([-along[1], along[0]])
         half = 215.0
         for k, side in enumerate((-1.0, -0.5, 0.5, 1.0)):
             ends = [middle + across * side * 150 + along * reach for reach in (-half, half)]
             yield Road(
-                line=LineString(ends).difference(water), name=f"{name}{'一二三四'[k]}街", grade="residential"
+                line=LineString(ends).intersection(ground),
+                name=f"{name}{'一二三四'[k]}街",
+                grade="residential",
             )
         for reach in np.linspace(-half, half, 6) * 0.985:
             ends = [middle + along * reach + across * side for side in (-156.0, 156.0)]
-            yield Road(line=LineString(ends).difference(water), name=f"{name}胡同", grade="service")
+            yield Road(line=LineString(ends).intersection(ground), name=f"{name}胡同", grade="service")

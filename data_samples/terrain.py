@@ -26,6 +26,7 @@ SHAPE = (int(place.HEIGHT / CELL), int(place.WIDTH / CELL))
 SEA_LEVEL = 0.0
 RESERVOIR_LEVEL = 10.5
 LAKE_LEVEL = 2.1
+CANAL_LEVEL = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +67,30 @@ def form(rng: np.random.Generator) -> Ground:
     z = _water_side(
         z, _distance(land.reservoir), RESERVOIR_LEVEL, bank=2.4, berm=6, crest=13.2, top=5, foot=40
     )
+    plain = z
     to_river = _distance(land.river)
     level = np.broadcast_to(river_level(x), z.shape)
     z = _water_side(z, to_river, level, bank=1.3, berm=52, crest=z + 3.0, top=9, foot=14)
     to_sea = _distance(land.sea)
     coast = _water_side(z, to_sea, SEA_LEVEL, bank=0.7, berm=26, crest=5.8, top=9, foot=16)
-    # The sea dyke opens where the river goes out.
-    z = np.where(to_river < 75, np.where(to_sea <= 0, SEA_LEVEL, z), coast)
-    z = _water_side(z, _distance(land.canal), level * 0 + 1.0, bank=1.0, berm=3, crest=z + 0.9, top=4, foot=8)
+    z = _mouth(z, coast, to_river, to_sea)
+    z = _water_side(
+        z, _distance(land.canal), CANAL_LEVEL, bank=1.0, berm=3, crest=plain + 0.9, top=4, foot=12
+    )
     z = _water_side(z, _distance(land.lake), LAKE_LEVEL, bank=0.6, berm=30, crest=z, top=4, foot=20)
-    return Ground(heights=np.round(_pans(rng, z, land), 2).astype(np.float32))
+    z = np.where(to_sea <= 0, SEA_LEVEL, np.where(to_river <= 0, level, _pans(rng, z, land)))
+    return Ground(heights=np.round(z, 2).astype(np.float32))
+
+
+def _mouth(
+    z: NDArray[np.float32],
+    coast: NDArray[np.float32],
+    to_river: NDArray[np.float32],
+    to_sea: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """The coast with its dyke, opened where the river goes out between dykes that run down into the sea."""
+    beside = _smooth((to_river - 60) / 60)
+    return np.asarray(coast * beside + z * _smooth(to_sea / 50) * (1 - beside), dtype=np.float32)
 
 
 def _plain(rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
