@@ -64,12 +64,26 @@ class Flat implements Drawn {
   #show(): void {
     const view = this.#view;
     if (!view) return;
-    if (view.visible) this.#paint(view);
+    const shown = view.visible && !this.#isInTheMap(view);
+    if (shown) this.#paint(view);
+    else if (!this.#layer) this.stage.report(this.summary.id, "ready");
     if (this.#layer) {
-      this.#layer.show = view.visible;
+      this.#layer.show = shown;
       this.#layer.alpha = view.opacity;
     }
     this.stage.draw();
+  }
+
+  /**
+   * The server's map draws roads, water and green already, and better than lines can: as long as nobody asks for something
+   * else of them, a second drawing on top would only blur it.
+   */
+  #isInTheMap({ hidden, filter, opacity }: LayerView): boolean {
+    const { kind, theme, draw } = this.summary;
+    const basic = draw.visible && (kind === "roads" || theme.id === "base");
+    return (
+      basic && this.stage.app.base === "map" && hidden.length === 0 && !filter && opacity === draw.opacity
+    );
   }
 
   /** Make another picture when what it would show is another one. */
@@ -125,7 +139,8 @@ class Flat implements Drawn {
       pickFeatures: () => undefined,
       requestImage: (x: number, y: number, level: number, request?: Request) => {
         const tile = this.#tile(address, x, y, level, request);
-        return tile?.then((found) => picture(found, this.summary.id, paint));
+        const pixel = metresPerPixel(y, level);
+        return tile?.then((found) => picture(found, this.summary.id, paint, pixel));
       },
     };
     provider.errorEvent.addEventListener(({ message }: { message: string }) => {
@@ -158,7 +173,14 @@ class Flat implements Drawn {
   }
 }
 
-function picture(tile: VectorTile | null, layer: string, paint: Paint): HTMLCanvasElement {
+/** Metres for one pixel of a picture. */
+function metresPerPixel(y: number, level: number): number {
+  const count = 2 ** level;
+  const north = Math.PI * (1 - (2 * (y + 0.5)) / count);
+  return 40_075_017 / Math.cosh(north) / count / size;
+}
+
+function picture(tile: VectorTile | null, layer: string, paint: Paint, pixel: number): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = size;
   canvas.height = size;
@@ -170,12 +192,19 @@ function picture(tile: VectorTile | null, layer: string, paint: Paint): HTMLCanv
   for (let i = 0; i < found.length; i += 1) {
     const feature = found.feature(i);
     const { properties } = feature;
-    if (paint.shown(properties)) stroke(pen, feature, paint.entry(properties)?.color ?? paint.plain);
+    if (!paint.shown(properties)) continue;
+    const metres = Number(properties.width) || 0;
+    stroke(pen, feature, paint.entry(properties)?.color ?? paint.plain, metres / pixel);
   }
   return canvas;
 }
 
-function stroke(pen: CanvasRenderingContext2D, feature: VectorTileFeature, color: string): void {
+function stroke(
+  pen: CanvasRenderingContext2D,
+  feature: VectorTileFeature,
+  color: string,
+  width: number,
+): void {
   const scale = size / feature.extent;
   const path = new Path2D();
   for (const ring of feature.loadGeometry()) {
@@ -195,6 +224,6 @@ function stroke(pen: CanvasRenderingContext2D, feature: VectorTileFeature, color
     pen.fill(path, "evenodd");
   }
   pen.globalAlpha = 0.95;
-  pen.lineWidth = feature.type === 2 ? 3 : 2;
+  pen.lineWidth = feature.type === 2 ? Math.max(2, width) : 2;
   pen.stroke(path);
 }

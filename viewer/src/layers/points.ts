@@ -39,8 +39,8 @@ export const DRAWING: Drawing = { mode: "points", draw: (stage, summary) => new 
 const all = 6000;
 const page = 2000;
 /** Metres a pixel: from where on names, badges and windows make sense. */
-const namesBelow = 1.6;
-const valuesBelow = 5;
+const namesBelow = 0.7;
+const valuesBelow = 3;
 const badgesBelow = 14;
 const windowsBelow = 8;
 const apart = 44;

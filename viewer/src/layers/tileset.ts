@@ -3,6 +3,7 @@ import {
   Cesium3DTileColorBlendMode,
   Cesium3DTileStyle,
   Cesium3DTileset,
+  Color,
   type ImageBasedLighting,
   ShadowMode,
 } from "cesium";
@@ -136,6 +137,7 @@ class Tiles implements Drawn {
       environmentMapOptions: { enabled: false },
       shadows: this.summary.kind === "networks" ? ShadowMode.DISABLED : ShadowMode.ENABLED,
       enableCollision: false,
+      outlineColor: Color.fromCssColorString("#4A4238").withAlpha(0.3),
     };
   }
 

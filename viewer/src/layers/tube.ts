@@ -10,6 +10,11 @@ void vertexMain(VertexInput vsInput, inout czm_modelVertexOutput vsOutput) {
   // A hidden feature is drawn together into the origin: leave it there.
   if (dot(position, position) < 1e-12) return;
   vec3 eye = (czm_modelView * vec4(position, 1.0)).xyz;
+  // Far ground is coarser than the pipes are deep: what would only poke out of it is left out.
+  if (u_least == 0.0 && length(eye) > u_far) {
+    vsOutput.positionMC = vec3(0.0);
+    return;
+  }
   float wanted = u_least * czm_metersPerPixel(vec4(eye, 1.0));
   vsOutput.positionMC = position + vsInput.attributes.normalMC * max(0.0, wanted - u_thin);
 }
@@ -33,6 +38,7 @@ export function tubeShader(): CustomShader {
     lightingModel: LightingModel.UNLIT,
     uniforms: {
       u_least: { type: UniformType.FLOAT, value: 0 },
+      u_far: { type: UniformType.FLOAT, value: 700 },
       // Most pipes are thicker than this radius (metres); thinner ones come out a hair wider.
       u_thin: { type: UniformType.FLOAT, value: 0.1 },
     },
