@@ -26,6 +26,7 @@ from pipelines.readers.cityjson_objects import (
     first_level,
     lods,
     model_of,
+    names,
     safely,
 )
 from pipelines.readers.cityobjects import BUILDING, CityObject, Findings, Shape, batches, level_of
@@ -195,7 +196,7 @@ def _objects(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _inside(value: Mapping[str, Any], objects: Mapping[str, Any]) -> bool:
-    return any(parent in objects for parent in value.get("parents") or ())
+    return any(parent in objects for parent in names(value, "parents"))
 
 
 def _features(path: Path) -> Iterator[tuple[int, dict[str, Any] | Rejected]]:
@@ -222,7 +223,7 @@ def _line(line: bytes, number: int) -> bytes:
 
 
 def _checked(feature: dict[str, Any]) -> dict[str, Any]:
-    if feature.get("type") != "CityJSONFeature" or feature.get("id") not in _objects(feature):
+    if feature.get("type") != "CityJSONFeature" or str(feature.get("id")) not in _objects(feature):
         raise UnreadableFile("not a CityJSONFeature whose id is one of its CityObjects")
     return feature
 

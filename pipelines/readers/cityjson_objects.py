@@ -69,7 +69,20 @@ class Scene:
 
 
 def model_of(document: Mapping[str, Any], name: str, options: Options) -> Model:
-    """What the file says of all its objects."""
+    """What the file says of all its objects.
+
+    Raises:
+        UnsupportedFormat: not CityJSON of a version that is read.
+        UnreadableFile: a member is not what the specification makes it.
+        UnknownCRS: the file names no CRS and none was given.
+    """
+    try:
+        return _model(document, name, options)
+    except ODD as error:
+        raise UnreadableFile(f"{name}: not as CityJSON has it: {type(error).__name__}: {error}") from error
+
+
+def _model(document: Mapping[str, Any], name: str, options: Options) -> Model:
     version = str(document.get("version"))
     if document.get("type") != "CityJSON" or not version.startswith(VERSIONS):
         raise UnsupportedFormat(
@@ -149,20 +162,41 @@ def attributes_of(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def names(value: Mapping[str, Any], member: str) -> list[str]:
+    """The ids in a member such as `children`; none where it is not a list."""
+    found = value.get(member)
+    return [n for n in found if isinstance(n, str)] if isinstance(found, list) else []
+
+
 def family(name: str, objects: Mapping[str, Any]) -> list[str]:
     """An object and those of its descendants that make up its outside, each once."""
-    found = [name]
-    for member in found:
-        for child in objects[member].get("children") or ():
+    found = {name: None}
+    queue = [name]
+    for member in queue:
+        for child in names(objects[member], "children"):
             if child in objects and child not in found and FOLDED.search(str(objects[child].get("type"))):
-                found.append(child)
+                found[child] = None
+                queue.append(child)
+    return queue
+
+
+def geometries(value: Mapping[str, Any]) -> list[Any]:
+    """The geometries of an object, as they are.
+
+    Raises:
+        InvalidGeometry: the member is not a list.
+    """
+    found = value.get("geometry") or []
+    if not isinstance(found, list):
+        raise InvalidGeometry("geometry is not a list")
     return found
 
 
 def lods(name: str, objects: Mapping[str, Any]) -> Iterator[str]:
     """The LoDs of an object's family, as written."""
     for member in family(name, objects):
-        for geometry in objects[member].get("geometry") or ():
+        found = objects[member].get("geometry")
+        for geometry in found if isinstance(found, list) else ():
             if isinstance(geometry, dict):
                 yield str(geometry.get("lod", ""))
 
@@ -190,7 +224,7 @@ def city_object(name: str, number: int, scene: Scene, findings: Findings) -> Cit
     shape = None
     members = family(name, objects)
     for member in members:
-        for geometry in objects[member].get("geometry") or ():
+        for geometry in geometries(objects[member]):
             _check_textures(geometry, model)
             body = body_of(geometry, places, model, findings)
             if body is not None:
@@ -199,7 +233,7 @@ def city_object(name: str, number: int, scene: Scene, findings: Findings) -> Cit
                 ).append(body)
             else:
                 shape = shape_of(geometry, places) or shape
-    missing = [c for m in members for c in objects[m].get("children") or () if c not in objects]
+    missing = [c for m in members for c in names(objects[m], "children") if c not in objects]
     if missing:
         findings.notes.append(f"children named but not in the file: {', '.join(map(str, missing[:10]))}")
     parts = sum(str(objects[m].get("type")).endswith("Part") for m in members)
@@ -230,7 +264,7 @@ def body_of(
     for rings, value in leaves(boundaries, semantics.get("values"), SURFACES[geometry["type"]]):
         faces.add(rings, codes[value] if isinstance(value, int) and 0 <= value < len(codes) else 0)
     findings.dropped += faces.dropped
-    _check_indices(faces.corners, len(places))
+    _check_indices(faces.corners, places)
     return faces.body(places)
 
 
@@ -249,10 +283,10 @@ def shape_of(geometry: Mapping[str, Any], places: NDArray[np.float64]) -> shapel
     """The points or lines of a geometry; None when it is something else."""
     boundaries = geometry["boundaries"]
     if geometry["type"] == "MultiPoint":
-        _check_indices(boundaries, len(places))
+        _check_indices(boundaries, places)
         return shapely.multipoints(places[boundaries])
     if geometry["type"] == "MultiLineString":
-        _check_indices([i for line in boundaries for i in line], len(places))
+        _check_indices([i for line in boundaries for i in line], places)
         return shapely.multilinestrings([shapely.linestrings(places[line]) for line in boundaries])
     return None
 
@@ -270,18 +304,20 @@ def _template(geometry: Mapping[str, Any], model: Model) -> Mapping[str, Any]:
 
 def _instance(geometry: Mapping[str, Any], places: NDArray[np.float64], model: Model) -> NDArray[np.float64]:
     """(n, 3) the template's vertices where the instance puts them (CityJSON 2.0, 3.4)."""
-    _check_indices(geometry["boundaries"], len(places))
+    _check_indices(geometry["boundaries"], places)
     matrix = np.asarray(geometry["transformationMatrix"], np.float64).reshape(4, 4)
     placed = model.template_vertices @ matrix[:3, :3].T + matrix[:3, 3]
     return np.asarray(placed + places[geometry["boundaries"][0]])
 
 
-def _check_indices(indices: Any, vertices: int) -> None:
+def _check_indices(indices: Any, places: NDArray[np.float64]) -> None:
     if not all(isinstance(i, int) for i in indices):
         raise InvalidGeometry("boundaries are nested otherwise than the geometry's type has them")
-    wrong = next((i for i in indices if not 0 <= i < vertices), None)
+    wrong = next((i for i in indices if not 0 <= i < len(places)), None)
     if wrong is not None:
-        raise InvalidGeometry(f"boundary index {wrong}; the file has {vertices} vertices")
+        raise InvalidGeometry(f"boundary index {wrong}; the file has {len(places)} vertices")
+    if not np.isfinite(places[np.asarray(indices, np.int64)]).all():
+        raise InvalidGeometry("geometry: NaN")
 
 
 def _check_textures(geometry: Mapping[str, Any], model: Model) -> None:

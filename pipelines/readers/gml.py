@@ -133,7 +133,8 @@ def positions(ring: Element, size: int) -> NDArray[np.float64]:
     words: list[str] = []
     for element in ring.iter():
         if local(element) in ("posList", "pos", "coordinates") and element.text:
-            size = int(element.get("srsDimension", size))
+            stated = str(element.get("srsDimension", size))
+            size = int(stated) if stated.isdigit() else 0
             words += element.text.replace(",", " ").split()
     try:
         values = np.array(words, np.float64)

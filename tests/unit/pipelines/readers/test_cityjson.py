@@ -13,7 +13,7 @@ from layers.conform import conform
 from pipelines.readers.cityjson import READER
 from pipelines.readers.reader import Options
 from twin.body import Surface, decode
-from twin.errors import UnknownCRS, UnreadableFile, UnsupportedFormat
+from twin.errors import TwinError, UnknownCRS, UnreadableFile, UnsupportedFormat
 from twin.place import to_crs84
 
 DATA = Path(__file__).parents[5] / "shared" / "data" / "buildings"
@@ -268,6 +268,41 @@ def test_a_sequence_is_read_line_by_line_and_a_broken_line_alone_is_refused(tmp_
 def test_json_files_are_claimed_by_what_they_hold(tmp_path):
     assert READER.claims(written(tmp_path, model({}), "a.json"))
     assert not READER.claims(written(tmp_path, {"type": "FeatureCollection", "features": []}, "b.json"))
+
+
+def places_in(value, path=()):
+    """Every path into a JSON value."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from places_in(each, (*path, key))
+
+
+def changed(value, path, other):
+    done = copy.deepcopy(value)
+    at = done
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = other
+    return done
+
+
+STRANGE = model(
+    {
+        "h": house(children=["p"], attributes={"a": 1}),
+        "p": {"type": "BuildingPart", "parents": ["h"], "geometry": [solid("1.2")]},
+        "t": {"type": "Road", "geometry": [{"type": "MultiLineString", "lod": "0", "boundaries": [[0, 1]]}]},
+    }
+)
+
+
+@pytest.mark.parametrize("other", [None, 5, -1.5, "x", [], {}, [[]], ["h"], True], ids=repr)
+def test_nothing_that_is_put_anywhere_in_a_file_stops_the_reader_without_a_word(tmp_path, other):
+    for path in list(places_in(STRANGE))[1:]:
+        try:
+            read(tmp_path, changed(STRANGE, path, other))
+        except TwinError:
+            continue
 
 
 def in_place(name):
