@@ -190,10 +190,14 @@ def _first_pass(source: Source) -> tuple[dict[str, Any], bool]:
 
 
 def _features(source: Source, start: int) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    for i in range(start, min(start + ROWS, len(source.starts))):
-        if source.depths[i] <= rows.DEPTH:
-            text = source.text(i)
-            yield i, text, rows.parsed(text, source.name, int(source.starts[i]))
+    some = slice(start, start + ROWS)
+    view = memoryview(source.data)
+    edges = zip(source.starts[some].tolist(), source.ends[some].tolist(), strict=True)
+    shallow = (source.depths[some] <= rows.DEPTH).tolist()
+    for i, (first, end) in enumerate(edges):
+        if shallow[i]:
+            text = bytes(view[first:end])
+            yield start + i, text, rows.parsed(text, source.name, first)
 
 
 def _batches(source: Source, shape: rows.Shape) -> Iterator[Batch]:
