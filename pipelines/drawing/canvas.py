@@ -37,6 +37,7 @@ class Canvas:
         path = rings(shapes)
         if path is not None:
             pen = self.renderer.new_gc()
+            pen.set_snap(False)
             pen.set_linewidth(0)
             self.renderer.draw_path(pen, path, self.place, paint)
 
@@ -50,12 +51,14 @@ class Canvas:
         dashes: tuple[float, ...] = (),
     ) -> None:
         """Draw lines, or the outlines of areas, `width` pixels wide."""
+        shapes = shapely.get_parts(shapes)
         areas = shapely.get_dimensions(shapes) == 2
         lines = np.concatenate([shapes[~areas], shapely.boundary(shapes[areas])])
         path = strands(lines)
         if path is None:
             return
         pen = self.renderer.new_gc()
+        pen.set_snap(False)
         pen.set_linewidth(width)
         pen.set_foreground(paint, isRGBA=True)
         pen.set_alpha(paint[3])
