@@ -63,7 +63,7 @@ def test_the_same_name_is_not_said_twice_close_by() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_what_lies_farther_away_than_the_rounds_reach_changes_nothing(seed: int) -> None:
     """The tile's neighbour sees another window; what stands at the shared edge must be the same."""
-    names = [n for n in crowd(seed, 300)]
+    names = crowd(seed, 300)
     wide = text.measure("第100小学", 22)[0]
     reach = (ROUNDS + 1) * (wide + 20) + 5
     near = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def test_a_value_means_a_class(value: object, wanted: str) -> None:
 @pytest.mark.parametrize("name", GRADES)
 def test_a_road_never_gets_narrower_on_the_way_in(name: str) -> None:
     widths = [width(name, z) for z in np.arange(3, 22, 0.25)]
-    assert all(b >= a for a, b in zip(widths, widths[1:], strict=False))
+    assert all(b >= a for a, b in pairwise(widths))
     assert widths[0] == 0
     assert widths[-1] > 5
 
