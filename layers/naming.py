@@ -26,11 +26,14 @@ def plain(name: str) -> str:
     return FILLING.sub("", BRACKETS.sub("", unicodedata.normalize("NFKC", name))).strip().upper()
 
 
-def plan(names: Sequence[str], kind: Kind, columns: Mapping[str, str]) -> dict[str, str]:
+def plan(
+    names: Sequence[str], kind: Kind, columns: Mapping[str, str], *, guess: bool = False
+) -> dict[str, str]:
     """Target column -> source column.
 
     Args:
         columns: what the caller says, target -> source; wins over the kind's synonyms.
+        guess: only look what kind a source could be; of two columns for one target take the first.
 
     Raises:
         UnknownProperty: the caller names a source column that is not there.
@@ -40,7 +43,8 @@ def plan(names: Sequence[str], kind: Kind, columns: Mapping[str, str]) -> dict[s
     if "geom" in said:
         raise InvalidParameter("no column can be made the geometry; `geom` is what the reader gives")
     targets = dict.fromkeys((*PERIODS, *(c.name for c in kind.columns), *kind.synonyms))
-    found = {t: _meant(t, names, kind, tuple(said.values())) for t in targets if t not in said}
+    used = tuple(said.values())
+    found = {t: _meant(t, names, kind, used, guess=guess) for t in targets if t not in said}
     return said | {t: source for t, source in found.items() if source is not None}
 
 
@@ -55,14 +59,16 @@ def present(source: str, names: Sequence[str]) -> str:
     raise UnknownProperty(f"there is no column {source[:200]!r}; there are {shown}")
 
 
-def _meant(target: str, names: Sequence[str], kind: Kind, used: tuple[str, ...]) -> str | None:
+def _meant(
+    target: str, names: Sequence[str], kind: Kind, used: tuple[str, ...], *, guess: bool
+) -> str | None:
     if target in names:
         return target
     free = [n for n in names if n not in used and n not in TAKEN]
     own = [n for n in free if plain(n) == plain(target)]
     wanted = {plain(s) for s in kind.synonyms.get(target, ())}
     meant = own or [n for n in free if plain(n) in wanted]
-    if len(meant) > 1:
+    if len(meant) > 1 and not guess:
         raise InvalidParameter(
             f"columns {' and '.join(meant)} both mean {target!r}; say which, "
             f"for example --column {meant[0]}={target}"

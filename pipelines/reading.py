@@ -194,7 +194,7 @@ def sign(kind: Kind, batch: Batch) -> str | None:
     """The column by which rows are plainly of a kind: geometry fits, and one of the kind's signs is there."""
     if kind.geometry not in ("Geometry", geometry_of(batch)):
         return None
-    found = naming.plan(batch.table.column_names, kind, {})
+    found = naming.plan(batch.table.column_names, kind, {}, guess=True)
     return next((found[target] for target in kind.signs if target in found), None)
 
 

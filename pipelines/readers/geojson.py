@@ -99,7 +99,7 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
 def _collection(path: Path) -> Source:
     data = _mapped(path)
     _plausible(path, bytes(data[:4096]))
-    found = json_scan.members(data, path.name, limit=2 * VERTICES)
+    found = json_scan.members(data, path.name, limit=VERTICES)
     start, end = found.array
     if end == 0:
         return _lone(path, data)
@@ -140,7 +140,7 @@ def _lone(path: Path, data: NDArray[np.uint8]) -> Source:
         raise TooLarge(f"{path.name}: one object of {len(data)} bytes; the limit is {LONE}")
     found = json_scan.marks(data, path.name)
     depth, brackets = int(found.depth.max(initial=0)), int(found.opens.sum())
-    if brackets > 2 * VERTICES:
+    if brackets > VERTICES:
         raise TooLarge(f"{path.name}: about {brackets} vertices; the limit is {VERTICES}")
     root = {} if depth > rows.DEPTH else rows.parsed(bytes(data), path.name, 0)
     kind = root.get("type", "Feature")
@@ -168,7 +168,7 @@ def _sequence(path: Path) -> Source:
     found = json_scan.marks(data, path.name)
     begins, closes = np.flatnonzero(found.opens & (found.depth == 1)), np.flatnonzero(found.depth == 0)
     brackets = np.add.reduceat(found.opens, begins)
-    if brackets.max() > 2 * VERTICES:
+    if brackets.max() > VERTICES:
         raise TooLarge(
             f"{path.name}: feature {int(np.argmax(brackets))}: more than {VERTICES} vertices, the limit"
         )

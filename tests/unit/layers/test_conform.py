@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from layers import buildings
+from layers import buildings, naming
 from layers.conform import NO_ID, conform
 from layers.kind import Kind
 from twin.errors import InvalidParameter, UnknownProperty
@@ -51,6 +51,10 @@ def test_what_the_caller_says_wins_over_the_synonyms():
 def test_two_source_columns_for_one_target_are_an_error_that_says_what_to_do():
     with pytest.raises(InvalidParameter, match=r"高度 and HGT both mean 'height'.*--column"):
         conform(batch([SQUARE], 高度=[1.0], HGT=[2.0]), KIND)
+
+
+def test_a_guess_at_the_kind_does_not_fail_over_two_columns_for_one_target():
+    assert naming.plan(["高度", "HGT"], KIND, {}, guess=True)["height"] == "高度"
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are():

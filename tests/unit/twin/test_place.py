@@ -36,7 +36,7 @@ def test_gauss_krueger_metres_come_where_proj_puts_them_and_keep_their_z():
     ("crs", "point", "reason"),
     [
         ("EPSG:4326", (39.9, 116.4), "outside-crs-area: latitude 116.4; coordinates look swapped"),
-        ("OGC:CRS84", (500000, 4400000), "outside-crs-area: 500000, 4.4e+06 look like metres, not degrees; name their CRS with --crs"),
+        ("OGC:CRS84", (500000, 4400000), "look like metres, not degrees; name their CRS with --crs"),
         ("EPSG:4326", (200, 10), "outside-crs-area: longitude 200; longitudes run from -180 to 180"),
         ("EPSG:4548", (39500000, 4200000), "zone number 39"),
     ],

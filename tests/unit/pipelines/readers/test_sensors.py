@@ -38,7 +38,8 @@ def read(*paths, **options):
 def test_stations_and_a_long_series_come_together(write):
     long = (
         "站点,监测时间,指标,监测值,单位\nS1,2024-05-01 08:00:00+08:00,水位,1.25,m\n"
-        "S2,2024/5/1 8:05,雨量,,mm\nS9,2024-05-01T00:00:00Z,雨量,1,mm\nS1,yesterday,水位,1,m\nS1,2024-05-01 09:00,水位,dry,m\n"
+        "S2,2024/5/1 8:05,雨量,,mm\nS9,2024-05-01T00:00:00Z,雨量,1,mm\n"
+        "S1,yesterday,水位,1,m\nS1,2024-05-01 09:00,水位,dry,m\n"
     )
     rows, seen, times, rejected, notes = read(
         write("s.csv", STATIONS), write("l.csv", long), tz="Asia/Shanghai"
@@ -78,7 +79,8 @@ def test_year_month_day_and_hour_make_a_time_in_the_zone_that_is_named(write):
 
 
 def test_series_that_carry_their_coordinates_need_no_table_of_stations(write):
-    long = "station,lon,lat,time,value\nA,1,2,2024-05-01T00:00Z,5\nA,1,2,2024-05-01T01:00Z,6\nB,3,4,2024-05-01T00:00Z,7\n"
+    rows = ("A,1,2,2024-05-01T00:00Z,5", "A,1,2,2024-05-01T01:00Z,6", "B,3,4,2024-05-01T00:00Z,7")
+    long = "\n".join(("station,lon,lat,time,value", *rows)) + "\n"
     rows, seen, _, _, _ = read(write("l.csv", long))
     assert [r["id"] for r in rows] == ["A", "B"]
     assert [s[3] for s in seen] == [5.0, 6.0, 7.0]
