@@ -50,12 +50,12 @@ def members(path: Path) -> Iterator[Element]:
 
 def local(element: Element) -> str:
     """The name without its namespace."""
-    return str(etree.QName(element).localname)
+    return str(element.tag).rpartition("}")[2]
 
 
 def namespace(element: Element) -> str:
     """The namespace of the name; empty without one."""
-    return str(etree.QName(element).namespace or "")
+    return str(element.tag).rpartition("}")[0].removeprefix("{")
 
 
 def _events(path: Path) -> Iterator[tuple[str, Element]]:

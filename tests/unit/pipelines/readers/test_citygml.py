@@ -1,5 +1,6 @@
 """CityGML: axis order, references, and what hostile files get."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipelines.readers.citygml import READER
 from pipelines.readers.gml import reference
 from pipelines.readers.reader import Options
 from twin.body import Surface, decode
-from twin.errors import TooLarge, UnknownCRS, UnreadableFile, UnsafeContent, UnsupportedFormat
+from twin.errors import TooLarge, TwinError, UnknownCRS, UnreadableFile, UnsafeContent, UnsupportedFormat
 from twin.place import to_crs84
 
 DATA = Path(__file__).parents[5] / "shared" / "data" / "buildings"
@@ -274,6 +275,19 @@ def test_version_3_and_other_xml_are_refused_with_what_is_read(tmp_path):
     for text in (city(head=HEAD.replace("citygml/2.0", "citygml/3.0")), "<r/>"):
         with pytest.raises(UnsupportedFormat, match=r"2\.0"):
             parts(tmp_path, text)
+
+
+@pytest.mark.parametrize("other", ["", "x", "<a/>", "NaN"])
+def test_no_text_or_attribute_in_a_file_stops_the_reader_without_a_reason(tmp_path, other):
+    whole = city(building(named_surfaces() + solid_of("#p0"), "a"), building(lod1(), "b"))
+    for match in re.finditer(r'(?<=")[^"<>]+(?=")|(?<=>)[^<>]+(?=<)', whole):
+        if match.start() < len(HEAD) - 600:
+            continue
+        text = whole[: match.start()] + other + whole[match.end() :]
+        try:
+            parts(tmp_path, text)
+        except TwinError:
+            continue
 
 
 @real

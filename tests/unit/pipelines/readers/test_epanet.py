@@ -11,7 +11,7 @@ from layers.conform import conform
 from layers.networks import KIND
 from pipelines.readers.epanet import READER
 from pipelines.readers.reader import Options
-from twin.errors import UnknownCRS, UnreadableFile
+from twin.errors import TwinError, UnknownCRS, UnreadableFile
 from twin.place import to_crs84
 
 DATA = Path(__file__).parents[5] / "shared" / "data" / "pipes"
@@ -206,6 +206,20 @@ def test_links_of_no_length_are_points(tmp_path):
     same = NET.replace(" B 501000 4200000", " B 501000 4200100")
     (links, _, _), _ = read(tmp_path, same)
     assert shapely.from_wkb(links["U1"]["geom"]).geom_type == "Point"
+
+
+@pytest.mark.parametrize("word", ["x", "-1", "nan", "[X]", '"'])
+def test_no_word_in_a_file_stops_the_reader_without_a_reason(tmp_path, word):
+    for n, line in enumerate(NET.splitlines()):
+        for k in range(len(line.split())):
+            words = line.split()
+            words[k] = word
+            lines = NET.splitlines()
+            lines[n] = " ".join(words)
+            try:
+                read(tmp_path, "\n".join(lines))
+            except TwinError:
+                continue
 
 
 def test_swmm_files_are_not_claimed(tmp_path):
