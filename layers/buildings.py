@@ -15,6 +15,7 @@ from layers import bodies, shell
 from layers.extrude import Standing, extrude, footprints
 from layers.footing import absolute, ground, lowest
 from layers.kind import Kind, Legend, Placed
+from layers.years import with_years
 from twin.mesh import Mesh
 from twin.model import Column, Rejected, Titles
 from twin.space import metres_per_degree
@@ -82,6 +83,7 @@ def conform(batch: Batch) -> Batch:
         table, "height", pc.if_else(pc.equal(heights, 0.0), pa.scalar(None, pa.float64()), heights)
     )
     table = _replace(table, "height_source", height_source(table))
+    table = with_years(table, "year_built")
     return replace(
         batch,
         table=table.filter(pa.array(~wrong)) if rejected else table,

@@ -15,6 +15,7 @@ from layers import naming, shell, sizes
 from layers.kind import Kind, Legend, Placed
 from layers.tubes import tubes
 from layers.wells import wells
+from layers.years import with_years
 from twin.mesh import Mesh
 from twin.model import Column, Titles
 from twin.quarantine import put, refuse
@@ -135,7 +136,7 @@ def conform(batch: Batch) -> Batch:
         table = put(table, name, _positive(said if said is not None else values))
     table = put(table, "class", classes(_text(table, "class")))
     table = put(table, "z_ref", z_refs(_text(table, "z_ref"), _text(table, "type")))
-    table = put(table, "role", roles(table))
+    table = with_years(put(table, "role", roles(table)), "year_laid")
     batch = replace(batch, table=table)
     for name in ("diameter", "width", "height"):
         batch = _bounded(

@@ -58,6 +58,12 @@ def test_chinese_column_names_are_understood():
     assert (row["height"], row["storeys"], row["name"], row["use"]) == (21.5, 7, "县医院", "医疗")
 
 
+def test_the_year_comes_from_the_day_where_a_day_is_given_and_else_stays_unknown():
+    table = conformed(建成年代=["1998-05-01", "2004", None]).table
+    assert table["year_built"].to_pylist() == [1998, 2004, None]
+    assert table["dated"].to_pylist() == ["stated", "stated", "survey"]
+
+
 def test_an_extruded_building_has_the_area_of_its_footprint_as_roof_and_its_perimeter_as_walls():
     mesh = buildings.mesh(rows(HOUSE, height=[20.0]), placed(5.0))
     check(mesh)
