@@ -38,7 +38,7 @@ class Clock:
 Opener = Callable[[Path, Callable[[], datetime]], Store]
 
 STORES: dict[str, Opener] = {
-    "memory": lambda folder, now: MemoryStore(now=now),
+    "memory": lambda _, now: MemoryStore(now=now),
     "duckdb": lambda folder, now: DuckDBStore(folder / "twin.duckdb", now=now),
 }
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -221,9 +221,7 @@ def _verdicts(commit: Commit) -> None:
 def _absent(commit: Commit, stage: Stage) -> str:
     """Rows that a snapshot ends: of its source, valid at its moment, not named in it, refused or not."""
     at = literal(commit.at)
-    names = "SELECT *, {at} AS c0, {until} AS c1, TRUE AS gone FROM old o".format(
-        at=at, until=literal(commit.until)
-    )
+    names = f"SELECT *, {at} AS c0, {literal(commit.until)} AS c1, TRUE AS gone FROM old o"
     if commit.delivery.mode is not Mode.SNAPSHOT:
         return f"{names} WHERE FALSE"
     commit.cursor.register("refused_ids", pa.table({"id": pa.array(sorted(stage.refused_ids), pa.string())}))
@@ -392,8 +390,8 @@ def _outcome(
     )
 
 
-def _one(commit: Commit, sql: str) -> Any:
-    return commit.cursor.execute(sql).fetchall()[0][0]
+def _one(commit: Commit, sql: str) -> int:
+    return int(commit.cursor.execute(sql).fetchall()[0][0])
 
 
 def _one_box(commit: Commit, sql: str) -> BBox | None:

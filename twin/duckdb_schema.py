@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from twin.model import ColumnType, Layer
+from twin.model import OPEN, ColumnType, Layer
 from twin.records import dumps, layer_from
 from twin.sql import Physical, Tables
 
@@ -49,24 +49,23 @@ ROW: Final = {
 """What `live` and `hist` have of every layer; moments are UTC without a zone. `hash` is of geometry and
 bodies, `ahash` of attributes; `own_size` is what the source said, `size` what counts."""
 
-CATALOGUE: Final = (
-    "CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS layers (id VARCHAR, number INTEGER, body VARCHAR, stored VARCHAR,"
-    " version BIGINT, updated TIMESTAMP, loose BIGINT)",
-    "CREATE TABLE IF NOT EXISTS commits (version BIGINT, moment TIMESTAMP)",
-    "CREATE TABLE IF NOT EXISTS reports (version BIGINT, layer VARCHAR, source VARCHAR, body VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS quarantine (version BIGINT, n BIGINT, body VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS feed (version BIGINT, body VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS snapshots (layer VARCHAR, source VARCHAR, branch VARCHAR, moment TIMESTAMP)",
-    "CREATE TABLE IF NOT EXISTS kept (name VARCHAR PRIMARY KEY, value BLOB)",
-    "CREATE TABLE IF NOT EXISTS datastreams (id BIGINT, layer VARCHAR, thing VARCHAR, name VARCHAR,"
-    " observed_property VARCHAR, unit VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS observations (datastream BIGINT, time TIMESTAMP, value DOUBLE,"
-    " recorded TIMESTAMP)",
-    "CREATE TABLE IF NOT EXISTS corrected (datastream BIGINT, time TIMESTAMP, value DOUBLE,"
-    " recorded TIMESTAMP, recorded_to TIMESTAMP)",
-    "CREATE TABLE IF NOT EXISTS latest (datastream BIGINT, time TIMESTAMP, value DOUBLE, count BIGINT)",
-)
+CATALOGUE_COLUMNS: Final = {
+    "meta": "name VARCHAR PRIMARY KEY, value VARCHAR",
+    "layers": """id VARCHAR, number INTEGER, body VARCHAR, stored VARCHAR, version BIGINT, updated TIMESTAMP,
+        loose BIGINT""",
+    "commits": "version BIGINT, moment TIMESTAMP",
+    "reports": "version BIGINT, layer VARCHAR, source VARCHAR, body VARCHAR",
+    "quarantine": "version BIGINT, n BIGINT, body VARCHAR",
+    "feed": "version BIGINT, body VARCHAR",
+    "snapshots": "layer VARCHAR, source VARCHAR, branch VARCHAR, moment TIMESTAMP",
+    "kept": "name VARCHAR PRIMARY KEY, value BLOB",
+    "datastreams": """id BIGINT, layer VARCHAR, thing VARCHAR, name VARCHAR, observed_property VARCHAR,
+        unit VARCHAR""",
+    "observations": "datastream BIGINT, time TIMESTAMP, value DOUBLE, recorded TIMESTAMP",
+    "corrected": "datastream BIGINT, time TIMESTAMP, value DOUBLE, recorded TIMESTAMP, recorded_to TIMESTAMP",
+    "latest": "datastream BIGINT, time TIMESTAMP, value DOUBLE, count BIGINT",
+}
+CATALOGUE: Final = tuple(f"CREATE TABLE IF NOT EXISTS {n} ({c})" for n, c in CATALOGUE_COLUMNS.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,7 @@ class Held:
     used: int = 0
     """How many stored columns were ever named."""
     version: int = 0
-    updated: datetime = datetime.min.replace(tzinfo=UTC)
+    updated: datetime = OPEN
     loose: int = 0
     """Rows written since they were last in order."""
 

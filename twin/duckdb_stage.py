@@ -29,15 +29,16 @@ class Stage:
         self.refused_ids: set[str] = set()
         self.notes: list[str] = []
         cursor.execute(
-            "CREATE OR REPLACE TEMP TABLE stage (n BIGINT, row BIGINT, id VARCHAR, geom BLOB USING COMPRESSION uncompressed,"
-            " valid_from TIMESTAMP, valid_to TIMESTAMP, dated VARCHAR, own_size FLOAT)"
+            "CREATE OR REPLACE TEMP TABLE stage (n BIGINT, row BIGINT, id VARCHAR,"
+            " geom BLOB USING COMPRESSION uncompressed, valid_from TIMESTAMP, valid_to TIMESTAMP,"
+            " dated VARCHAR, own_size FLOAT)"
         )
 
     def add(self, batch: Batch, *, limit: int) -> None:
         """Take a batch; of what was refused on the way, keep so many."""
         self.refused += len(batch.rejected)
         self.rejected += batch.rejected[: limit - len(self.rejected)]
-        self.refused_ids |= {str(r.row) for r in batch.rejected}
+        self.refused_ids |= {r.row for r in batch.rejected if isinstance(r.row, str)}
         self.notes += batch.notes
         if batch.table.num_rows:
             self._insert(prepared(batch.table))

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  (policies have no rules yet; the Protocol hands them in from the first day)
 """The embedded store: one DuckDB file, one process, one connection; every operation its own cursor.
 
 Writes take turns; readers see what was committed when they began. The catalogue is held in memory as
@@ -8,7 +9,6 @@ inside the query (`twin_touches`), only for rows that a box does not wholly hold
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,19 +23,18 @@ import pyarrow as pa
 
 from twin import archive, sql, streams
 from twin import duckdb_archive as archive_
+from twin import duckdb_catalogue as catalogue
 from twin import duckdb_delivery as delivery_
 from twin import duckdb_streams as streams_
 from twin.changes import Listeners
-from twin.duckdb_schema import CATALOGUE, ROW, TYPES, Held, held_from, held_values, literal
-from twin.duckdb_stage import Stage, arrow, attribute_hash, geometry_hash, widen
-from twin.errors import Conflict, FeatureNotFound, LayerNotFound, StorageFull, StoreBusy, StoreDown
-from twin.extents import touches
+from twin.duckdb_schema import CATALOGUE, Held, held_from, literal
+from twin.duckdb_stage import Stage, arrow
+from twin.errors import Conflict, FeatureNotFound, LayerNotFound, StorageFull
 from twin.model import (
     MAIN,
     OPEN,
     BBox,
     Change,
-    Column,
     Datastream,
     Delivery,
     Layer,
@@ -46,10 +45,10 @@ from twin.model import (
     Report,
 )
 from twin.policy import Policy
-from twin.records import change_from, dumps, merged, rejected_from, report_from
+from twin.records import change_from, merged, rejected_from, report_from
 from twin.records import report as made
-from twin.sql import DUCKDB, Physical
-from twin.table import ARROW_TYPES, SPREAD_TYPES, STORED_TYPES, TIMESTAMP, Batch
+from twin.sql import DUCKDB
+from twin.table import SPREAD_TYPES, TIMESTAMP, Batch
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ class DuckDBStore:
         threads: int = THREADS,
     ) -> None:
         self._now = now
-        self._con = _opened(str(path), memory_mb, threads)
+        self._con = catalogue.opened(str(path), memory_mb, threads)
         self._lock = threading.RLock()
         self._listeners = Listeners()
         self._held: dict[str, Held] = {}
@@ -94,7 +93,9 @@ class DuckDBStore:
             last = cursor.execute(
                 "SELECT version, moment FROM commits ORDER BY version DESC LIMIT 1"
             ).fetchall()
-        held = [held_from(row) for row in rows]
+            held = [held_from(row) for row in rows]
+            with self._transaction(cursor):
+                catalogue.rehashed(cursor, held)
         self._held = {h.layer.id: h for h in held}
         if last:
             self._last, self._last_at = last[0][0], last[0][1].replace(tzinfo=UTC)
@@ -119,7 +120,7 @@ class DuckDBStore:
             yield
             cursor.execute("COMMIT")
         except BaseException as error:
-            _rolled_back(cursor)
+            catalogue.rolled_back(cursor)
             if isinstance(error, duckdb.Error) and "No space left" in str(error):
                 raise StorageFull(f"the store has no room: {error}; free some and try again") from error
             raise
@@ -154,8 +155,8 @@ class DuckDBStore:
         commits = [r.commit for r in last.values()]
         with self._cursor() as cursor:
             rows = cursor.execute(
-                f"SELECT body FROM quarantine WHERE version IN (SELECT unnest(?)) ORDER BY version, n LIMIT {int(limit)}",
-                [commits],
+                "SELECT body FROM quarantine WHERE version IN (SELECT unnest(?)) ORDER BY version, n LIMIT ?",
+                [commits, limit],
             ).fetchall()
         return sum(r.quarantined for r in last.values()), tuple(
             rejected_from(orjson.loads(r[0])) for r in rows
@@ -174,7 +175,7 @@ class DuckDBStore:
         if known and known[0] is held and now < known[1]:
             return known[2]
         with self._cursor() as cursor:
-            state, until = _state(cursor, held, now)
+            state, until = catalogue.state(cursor, held, now)
         self._states[held.layer.id] = (held, until, state)
         return state
 
@@ -187,7 +188,7 @@ class DuckDBStore:
     def read(self, query: Query) -> pa.Table:
         """The rows of a query. Raises LayerNotFound, UnknownProperty, InvalidFilter."""
         held = self._layer(query.layer)
-        columns = _output(held, query)
+        columns = catalogue.output(held, query)
         statement, params = sql.rows(
             query, held.tables, self._moment(), DUCKDB, [c for c, _ in columns.values()]
         )
@@ -205,7 +206,7 @@ class DuckDBStore:
     def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
         """Every row ever written for an id, by recorded_from then valid_from."""
         held = self._layer(layer)
-        columns = _output(held, Query(layer=layer, policy=policy, bodies=True))
+        columns = catalogue.output(held, Query(layer=layer, policy=policy, bodies=True))
         names = ", ".join(c for c, _ in columns.values())
         both = " UNION ALL ".join(
             f"SELECT {names} FROM {table} WHERE id = ? AND branch = ?" for table in (held.live, held.hist)
@@ -250,7 +251,7 @@ class DuckDBStore:
     ) -> Report:
         number, recorded = self._next()
         old = self._held.get(layer.id)
-        arrived = tuple(_column(n, c) for n, c in stage.columns.items())
+        arrived = tuple(catalogue.column(n, c) for n, c in stage.columns.items())
         row = merged(old.layer if old else None, layer, arrived)
         news = old is None or row != old.layer
         with self._transaction(cursor):
@@ -280,7 +281,7 @@ class DuckDBStore:
             )
             rejected = (stage.rejected + outcome.rejected)[: delivery.rejected_limit]
             if old is None:
-                _indexed(cursor, held)
+                catalogue.indexed(cursor, held)
             loose = held.loose + (outcome.written if old else 0)
             done = self._record(
                 cursor, replace(held, loose=loose), report, rejected, outcome, delivery, news=news
@@ -315,13 +316,13 @@ class DuckDBStore:
             with self._transaction(cursor):
                 held = self._described(cursor, old, merged(old.layer if old else None, layer), [])
                 if old is None:
-                    _indexed(cursor, held)
+                    catalogue.indexed(cursor, held)
                 held = replace(held, version=number, updated=recorded)
                 change = Change(
                     version=number, at=recorded, layer=layer.id, kind="layer", ids=(), count=0, bbox=None
                 )
-                _saved(cursor, held)
-                _numbered(cursor, number, recorded, change)
+                catalogue.saved(cursor, held)
+                catalogue.numbered(cursor, number, recorded, change)
             self._publish(number, recorded, held, change)
             return number
 
@@ -355,39 +356,8 @@ class DuckDBStore:
     def _described(
         self, cursor: duckdb.DuckDBPyConnection, old: Held | None, layer: Layer, bodies: list[str]
     ) -> Held:
-        held = old or self._created(cursor, layer)
-        columns, stored_bodies, used = dict(held.columns), dict(held.bodies), held.used
-        wider = False
-        for column in layer.columns:
-            was = columns.get(column.name)
-            if was is not None and was.type == column.type:
-                continue
-            now = Physical(name=f"a{used}", type=column.type)
-            used += 1
-            for table in (held.live, held.hist):
-                if was is None:
-                    cursor.execute(f"ALTER TABLE {table} ADD COLUMN {now.name} {TYPES[now.type]}")
-                else:
-                    widen(cursor, table, was, now)
-                    wider = True
-            columns[column.name] = now
-        for name in bodies:
-            if name not in stored_bodies:
-                stored_bodies[name] = f"b{used}"
-                used += 1
-                for table in (held.live, held.hist):
-                    cursor.execute(f"ALTER TABLE {table} ADD COLUMN {stored_bodies[name]} BLOB")
-        held = replace(held, layer=layer, columns=columns, bodies=stored_bodies, used=used)
-        if wider:
-            _hashed(cursor, held)
-        return held
-
-    def _created(self, cursor: duckdb.DuckDBPyConnection, layer: Layer, *, number: int | None = None) -> Held:
-        number = number or max((h.number for h in self._held.values()), default=0) + 1
-        held = Held(layer=layer, number=number)
-        for table in (held.live, held.hist):
-            _table(cursor, held, table)
-        return held
+        number = max((h.number for h in self._held.values()), default=0) + 1
+        return catalogue.described(cursor, old or catalogue.created(cursor, layer, number), layer, bodies)
 
     def _record(
         self,
@@ -412,9 +382,9 @@ class DuckDBStore:
         )
         told = change if news or outcome.touched else None
         held = replace(held, version=report.commit if told else held.version, updated=report.at)
-        _saved(cursor, held)
-        _reported(cursor, report, rejected)
-        _numbered(cursor, report.commit, report.at, told)
+        catalogue.saved(cursor, held)
+        catalogue.reported(cursor, report, rejected)
+        catalogue.numbered(cursor, report.commit, report.at, told)
         return report.commit, report.at, held, told
 
     def _publish(self, number: int, at: datetime, held: Held | None, change: Change | None) -> None:
@@ -494,9 +464,9 @@ class DuckDBStore:
                 things, numbers, layers = streams_.touched(cursor)
                 entries = streams.entries(number, recorded, things, numbers)
                 for change in entries:
-                    _numbered(cursor, change.version, change.at, change)
+                    catalogue.numbered(cursor, change.version, change.at, change)
                 if not entries:
-                    _numbered(cursor, number, recorded, None)
+                    catalogue.numbered(cursor, number, recorded, None)
             for change in entries:
                 self._publish(change.version, change.at, None, change)
             if not entries:
@@ -530,7 +500,7 @@ class DuckDBStore:
                 f" WHERE {' AND '.join(text for text, _ in where) or 'TRUE'} ORDER BY d.id",
                 values,
             ).fetchall()
-        return tuple(_datastream(row) for row in rows)
+        return tuple(catalogue.datastream(row) for row in rows)
 
     def observations(
         self,
@@ -587,12 +557,12 @@ class DuckDBStore:
                 raise Conflict("the store is not empty; restore into a new TWIN_HOME")
             with self._transaction(cursor):
                 for n, one in enumerate(saved.layers):
-                    held = self._created(cursor, one.layer, number=n + 1)
-                    held = self._described(cursor, held, one.layer, list(one.bodies))
+                    held = catalogue.created(cursor, one.layer, n + 1)
+                    held = catalogue.described(cursor, held, one.layer, list(one.bodies))
                     held = replace(held, version=one.version, updated=one.updated)
                     archive_.restore_rows(cursor, held, folder, n)
-                    _indexed(cursor, held)
-                    _saved(cursor, held)
+                    catalogue.indexed(cursor, held)
+                    catalogue.saved(cursor, held)
                 archive_.restore_records(cursor, saved)
                 archive_.restore_observations(cursor, folder)
             self._load()
@@ -610,9 +580,9 @@ class DuckDBStore:
                 return False
             with self._transaction(cursor):
                 for table in (held.live, held.hist):
-                    _ordered(cursor, held, table)
+                    catalogue.ordered(cursor, held, table)
                 held = replace(held, loose=0)
-                _saved(cursor, held)
+                catalogue.saved(cursor, held)
             self._held = {**self._held, layer: held}
             self.checkpoint()
             return True
@@ -629,158 +599,3 @@ class DuckDBStore:
                 log.info("no checkpoint now: %s", error)
                 return False
         return True
-
-
-def _opened(path: str, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """The connection, shut against the outside: no files, no extensions, no other settings."""
-    try:
-        con = duckdb.connect(path, config={"memory_limit": f"{memory_mb}MB", "threads": threads})
-    except duckdb.IOException as error:
-        if owner := re.search(r"PID (\d+)", str(error)):
-            raise StoreBusy(
-                f"{path} is open in process {owner[1]}; ask that server, or stop it and try again"
-            ) from error
-        raise StoreDown(f"{path} does not open: {str(error).splitlines()[0]}") from error
-    con.execute("SET preserve_insertion_order = true")
-    con.create_function(
-        "twin_touches",
-        _touches,
-        ["BLOB", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE"],
-        "BOOLEAN",
-        type="arrow",
-    )
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
-    return con
-
-
-def _touches(
-    geoms: pa.ChunkedArray,
-    west: pa.ChunkedArray,
-    south: pa.ChunkedArray,
-    east: pa.ChunkedArray,
-    north: pa.ChunkedArray,
-) -> pa.Array:
-    box = BBox(west=west[0].as_py(), south=south[0].as_py(), east=east[0].as_py(), north=north[0].as_py())
-    return pa.array(touches(geoms, box))
-
-
-def _rolled_back(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Undo; DuckDB has already done so when it was the commit that failed."""
-    try:
-        cursor.execute("ROLLBACK")
-    except duckdb.TransactionException:
-        return
-
-
-def _column(name: str, column: Physical) -> Column:
-    return Column(name=name, type=column.type)
-
-
-def _output(held: Held, query: Query) -> dict[str, tuple[str, pa.DataType]]:
-    """Names that a query gives, with their stored columns and types."""
-    output: dict[str, tuple[str, pa.DataType]] = {"id": ("id", pa.string())}
-    if query.geometry:
-        output["geom"] = ("geom", pa.binary())
-    if query.bodies:
-        output |= {n: (c, pa.binary()) for n, c in held.bodies.items()}
-    output |= {n: (n, kind) for n, kind in STORED_TYPES.items()}
-    wanted = sql.wanted(held.layer.columns, query)
-    return output | {c.name: (held.columns[c.name].name, ARROW_TYPES[c.type]) for c in wanted}
-
-
-def _state(cursor: duckdb.DuckDBPyConnection, held: Held, now: datetime) -> tuple[LayerState, datetime]:
-    """What is known of a layer's rows, and until when that is so if nobody writes."""
-    names = "valid_from, valid_to, minx, miny, maxx, maxy, minz, maxz"
-    valid = f"FILTER (valid_from <= {literal(now)} AND valid_to > {literal(now)})"
-    later = f"FILTER (valid_from > {literal(now)})"
-    ends = f"FILTER (valid_to > {literal(now)})"
-    (row,) = cursor.execute(
-        f"SELECT count(*) {valid}, min(minx) {valid}, min(miny) {valid}, max(maxx) {valid}, max(maxy) {valid},"
-        f" min(minz) {valid}, max(maxz) {valid}, min(valid_from), max(valid_to),"
-        f" least(min(valid_from) {later}, min(valid_to) {ends})"
-        f" FROM (SELECT {names} FROM {held.live} WHERE branch = ? UNION ALL"
-        f" SELECT {names} FROM {held.hist} WHERE branch = ? AND recorded_to = {literal(OPEN)})",
-        [MAIN, MAIN],
-    ).fetchall()
-    count, west, south, east, north, low, high, begin, end, until = row
-    state = LayerState(
-        layer=held.layer,
-        count=count,
-        bbox=None if west is None else BBox(west=west, south=south, east=east, north=north),
-        z=None if low is None else (low, high),
-        time=None if begin is None else (begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)),
-        version=held.version,
-        updated=held.updated,
-    )
-    return state, until.replace(tzinfo=UTC) if until else OPEN
-
-
-def _table(cursor: duckdb.DuckDBPyConnection, held: Held, table: str) -> None:
-    columns = {
-        **ROW,
-        **dict.fromkeys(held.bodies.values(), "BLOB"),
-        **{c.name: TYPES[c.type] for c in held.columns.values()},
-    }
-    cursor.execute(f"CREATE TABLE {table} ({', '.join(f'{n} {t}' for n, t in columns.items())})")
-
-
-def _ordered(cursor: duckdb.DuckDBPyConnection, held: Held, table: str) -> None:
-    """Write a table anew in Hilbert order; columns that a wider one took over from stay behind."""
-    names = ", ".join(held.stored)
-    _table(cursor, held, f"{table}_new")
-    cursor.execute(f"INSERT INTO {table}_new ({names}) SELECT {names} FROM {table} ORDER BY hkey")
-    cursor.execute(f"DROP TABLE {table}")
-    cursor.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
-    cursor.execute(f"CREATE INDEX {table}_id ON {table} (id)")
-
-
-def _indexed(cursor: duckdb.DuckDBPyConnection, held: Held) -> None:
-    for table in (held.live, held.hist):
-        cursor.execute(f"CREATE INDEX {table}_id ON {table} (id)")
-
-
-def _hashed(cursor: duckdb.DuckDBPyConnection, held: Held) -> None:
-    """Hash rows again, after a column's type has changed."""
-    attributes = attribute_hash({n: c.name for n, c in held.columns.items()})
-    for table in (held.live, held.hist):
-        cursor.execute(f"UPDATE {table} SET hash = {geometry_hash(held.bodies)}, ahash = {attributes}")
-
-
-def _saved(cursor: duckdb.DuckDBPyConnection, held: Held) -> None:
-    cursor.execute("DELETE FROM layers WHERE id = ?", [held.layer.id])
-    cursor.execute("INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?)", held_values(held))
-
-
-def _reported(cursor: duckdb.DuckDBPyConnection, report: Report, rejected: list[Rejected]) -> None:
-    cursor.execute(
-        "INSERT INTO reports VALUES (?, ?, ?, ?)",
-        [report.commit, report.layer, report.source, dumps(report)],
-    )
-    if rejected:
-        bodies = pa.array([dumps(r) for r in rejected], pa.string())
-        numbers = pa.array(range(len(rejected)), pa.int64())
-        cursor.register("refused", pa.table({"n": numbers, "body": bodies}))
-        cursor.execute("INSERT INTO quarantine SELECT ?, n, body FROM refused", [report.commit])
-        cursor.unregister("refused")
-
-
-def _numbered(cursor: duckdb.DuckDBPyConnection, number: int, at: datetime, change: Change | None) -> None:
-    cursor.execute("INSERT INTO commits VALUES (?, ?)", [number, at.astimezone(UTC).replace(tzinfo=None)])
-    if change is not None:
-        cursor.execute("INSERT INTO feed VALUES (?, ?)", [change.version, dumps(change)])
-
-
-def _datastream(row: tuple[Any, ...]) -> Datastream:
-    ident, layer, thing, name, observed_property, unit, count, time, value = row
-    return Datastream(
-        id=ident,
-        layer=layer,
-        thing=thing,
-        name=name,
-        observed_property=observed_property,
-        unit=unit,
-        count=count,
-        latest_time=time.replace(tzinfo=UTC) if time else None,
-        latest_value=value,
-    )

@@ -12,7 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from twin.errors import InvalidFilter, UnknownProperty
 from twin.model import Column, ColumnType, Op, Property
@@ -179,26 +179,33 @@ def holds(filter_: Any, row: Row) -> bool | None:
     if isinstance(filter_, bool):
         return filter_
     if isinstance(filter_, Property):
-        return _value(filter_, row)
+        return cast("bool | None", _value(filter_, row))
     if filter_.op in ("and", "or"):
         return _joined(filter_.op, [holds(arg, row) for arg in filter_.args])
     if filter_.op == "not":
         inner = holds(filter_.args[0], row)
         return None if inner is None else not inner
-    if filter_.op == "isNull":
-        return _value(filter_.args[0], row) is None
-    if filter_.op == "in":
-        return _among(_value(filter_.args[0], row), [_value(c, row) for c in filter_.args[1]])
-    values = [_value(arg, row) for arg in filter_.args]
-    if filter_.op == "between":
-        low = None if values[1] is None or values[0] is None else values[1] <= values[0]
-        high = None if values[2] is None or values[0] is None else values[0] <= values[2]
-        return _joined("and", [low, high])
-    if None in values:
+    return _compared(filter_.op, filter_.args, row)
+
+
+def _compared(op: str, args: tuple[Any, ...], row: Row) -> bool | None:
+    value = _value(args[0], row)
+    if op == "isNull":
+        return value is None
+    if op == "in":
+        return _among(value, [_value(c, row) for c in args[1]])
+    if op == "between":
+        low, high = (_value(a, row) for a in args[1:])
+        return _joined("and", [_ordered("<=", low, value), _ordered("<=", value, high)])
+    return _ordered(op, value, _value(args[1], row))
+
+
+def _ordered(op: str, one: Any, other: Any) -> bool | None:
+    if one is None or other is None:
         return None
-    if filter_.op == "like":
-        return re.fullmatch(_pattern(values[1]), values[0], re.DOTALL) is not None
-    return COMPARISONS[filter_.op](*values)
+    if op == "like":
+        return re.fullmatch(_pattern(other), one, re.DOTALL) is not None
+    return COMPARISONS[op](one, other)
 
 
 def _value(arg: Any, row: Row) -> Any:

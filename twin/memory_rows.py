@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -264,10 +265,9 @@ def in_order(rows: list[Row], query: Query, types: Mapping[str, ColumnType]) -> 
     rows = sorted(rows, key=lambda r: r.id)
     for key in reversed(query.sort):
         known(key.column, types)
-        there = [r for r in rows if r.named().get(key.column) is not None]
-        missing = [r for r in rows if r.named().get(key.column) is None]
-        there.sort(key=lambda r, name=key.column: r.named()[name], reverse=key.descending)
-        rows = there + missing
+        pairs = [(r.named().get(key.column), r) for r in rows]
+        there = sorted(((v, r) for v, r in pairs if v is not None), key=itemgetter(0), reverse=key.descending)
+        rows = [r for _, r in there] + [r for v, r in pairs if v is None]
     return rows
 
 

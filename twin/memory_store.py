@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  (policies have no rules yet; the Protocol hands them in from the first day)
 """The store in plain Python: slow, small, and what the others are checked against.
 
 Every row version is one object in a list; every question walks the list. Nothing is indexed.
@@ -14,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from twin import archive, history, streams
+from twin import archive, memory_delivery, streams
 from twin import memory_rows as rows_
 from twin.changes import Listeners
 from twin.errors import Conflict, FeatureNotFound, LayerNotFound
@@ -32,7 +33,6 @@ from twin.model import (
     Delivery,
     Layer,
     LayerState,
-    Mode,
     Query,
     Rejected,
     Report,
@@ -169,22 +169,16 @@ class MemoryStore:
         with self._lock:
             held = self._layer(layer)
             commit, recorded = self._next()
-            at = delivery.at or recorded
-            until = rows_.next_snapshot(held, delivery, at)
-            wanted = set(ids)
-            ended = [
-                r
-                for r in held.rows
-                if r.id in wanted and r.branch == delivery.branch and r.recorded_to == OPEN
-                if r.valid_from < until and r.valid_to > at
-            ]
+            begun, tally = memory_delivery.begun(held, delivery, commit, recorded), memory_delivery.Tally()
+            wanted = [r for i in dict.fromkeys(ids) for r in begun.believed.get(i, [])]
+            ended = memory_delivery.cut(begun, tally, wanted, begun.at, begun.until)
             if not ended:
-                raise FeatureNotFound(f"{layer}: none of {', '.join(list(ids)[:10])} is there at {at}")
-            for row in ended:
-                rows_.supersede(held, row, at, until, commit=commit, recorded=recorded)
+                raise FeatureNotFound(
+                    f"{layer}: none of {', '.join(list(ids)[:10])} is there at {begun.at.isoformat()}"
+                )
             gone = {r.id for r in ended}
             report = made(held.layer, delivery, commit, recorded, read=len(gone), removed=len(gone))
-            self._commit(held, report, [], gone, [r.box for r in ended], delivery.branch, news=False)
+            self._commit(held, report, [], gone, tally.boxes, delivery.branch, news=False)
             return report
 
     def describe(self, layer: Layer) -> int:
@@ -229,77 +223,24 @@ class MemoryStore:
         news: bool,
         place: Callable[[BBox], str] | None,
     ) -> Report:
-        at = delivery.at or recorded
-        until = rows_.next_snapshot(held, delivery, at)
-        if delivery.mode is Mode.SNAPSHOT:
-            held.snapshots.add((delivery.source, delivery.branch, at))
-        believed: dict[str, list[Row]] = defaultdict(list)
-        for row in held.rows:
-            if row.recorded_to == OPEN and row.branch == delivery.branch:
-                believed[row.id].append(row)
-        rejected = list(arrived.rejected)
-        times = Counter(r["id"] for r in arrived.rows)
-        counts: Counter[Verdict] = Counter()
-        touched: set[str] = set()
-        boxes: list[BBox | None] = []
-        accepted: list[BBox | None] = []
-        for raw in arrived.rows:
-            reason = rows_.unfit(raw, times)
-            if reason is None:
-                beliefs = believed[raw["id"]]
-                claim = history.stated(
-                    raw["valid_from"], raw["valid_to"], at=at, until=until, known=bool(beliefs)
-                )
-                row = rows_.made(raw, held, delivery, claim, commit=commit, recorded=recorded)
-                verdict = history.judged(
-                    claim,
-                    row.geometry,
-                    row.attributes,
-                    [b.belief for b in beliefs],
-                    source=delivery.source,
-                    mode=delivery.mode,
-                )
-                reason = rows_.refusal(verdict, claim)
-            if reason is not None:
-                rejected.append(rows_.rejected(raw, *reason))
-                continue
-            counts[verdict] += 1
-            if verdict is not Verdict.KEPT:
-                accepted.append(row.box)
-            if verdict in history.WRITTEN:
-                for old in beliefs:
-                    if old.valid_from < claim.until and old.valid_to > claim.start:
-                        boxes.append(old.box)
-                        rows_.supersede(held, old, claim.start, claim.until, commit=commit, recorded=recorded)
-                held.rows.append(row)
-                boxes.append(row.box)
-                touched.add(row.id)
-        removed: set[str] = set()
-        if delivery.mode is Mode.SNAPSHOT:
-            present = {r["id"] for r in arrived.rows} | {str(r.row) for r in arrived.rejected}
-            for beliefs in believed.values():
-                for old in beliefs:
-                    if old.source == delivery.source and old.valid_from <= at < old.valid_to:
-                        if old.id not in present:
-                            boxes.append(old.box)
-                            removed.add(old.id)
-                            rows_.supersede(held, old, at, until, commit=commit, recorded=recorded)
-        extent = union([b for b in accepted if b])
+        tally = memory_delivery.deliver(memory_delivery.begun(held, delivery, commit, recorded), arrived)
+        extent = union([b for b in tally.accepted if b])
         report = made(
             held.layer,
             delivery,
             commit,
             recorded,
             read=len(arrived.rows) + len(arrived.rejected),
-            quarantined=len(rejected),
-            removed=len(removed),
+            quarantined=len(tally.rejected),
+            removed=len(tally.removed),
             extent=extent,
             place=place(extent) if place and extent else "",
             notes=tuple(dict.fromkeys((*delivery.notes, *arrived.notes))),
-            **{v.value: counts[v] for v in Verdict if v not in (Verdict.TAKEN, Verdict.UNTIMELY)},
+            **{v.value: tally.counts[v] for v in Verdict if v not in (Verdict.TAKEN, Verdict.UNTIMELY)},
         )
-        rejected = rejected[: delivery.rejected_limit]
-        self._commit(held, report, rejected, touched | removed, boxes, delivery.branch, news=news)
+        rejected = tally.rejected[: delivery.rejected_limit]
+        ids = tally.changed | tally.removed
+        self._commit(held, report, rejected, ids, tally.boxes, delivery.branch, news=news)
         return report
 
     def _commit(

@@ -69,12 +69,11 @@ class Observed:
 
     def listed(self, layer: str | None, thing: str | None, ids: Sequence[int] | None) -> list[Datastream]:
         """Datastreams with their latest value, by id."""
-        found = []
-        for s in self.streams.values():
-            if (layer is None or s.layer == layer) and (thing is None or s.thing == thing):
-                if ids is None or s.id in ids:
-                    found.append(self._with_latest(s))
-        return found
+        return [
+            self._with_latest(s)
+            for s in self.streams.values()
+            if layer in (None, s.layer) and thing in (None, s.thing) and (ids is None or s.id in ids)
+        ]
 
     def _with_latest(self, s: Datastream) -> Datastream:
         series = self.series(s.id)

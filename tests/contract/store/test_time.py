@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -148,7 +149,7 @@ def test_commits_strictly_increase_in_number_and_time_when_the_clock_stands_or_g
     clock.pass_(days=-5)
     reports.append(put(store, None, "z", mode=Mode.UPSERT))
     assert [r.commit for r in reports] == [1, 2, 3, 4]
-    assert all(a.at < b.at for a, b in zip(reports, reports[1:], strict=False))
+    assert all(a.at < b.at for a, b in pairwise(reports))
     assert "z" in ids(store)
 
 
