@@ -19,6 +19,14 @@ CATEGORIES: Final = {
     "bus_station": ("汽车站", "客运站", "公交站", "BUS"),
     "park": ("公园", "广场"),
     "village": ("村", "村庄", "自然村", "行政村", "HAMLET"),
+    "town": ("镇", "镇街", "乡镇", "街道"),
+    "culture": ("文化场馆", "图书馆", "博物馆", "文化馆", "LIBRARY", "MUSEUM"),
+    "sports": ("体育场馆", "体育馆", "体育场", "STADIUM"),
+    "market": ("市场", "农贸市场", "超市", "商场"),
+    "fuel": ("加油站", "加气站", "GAS STATION"),
+    "port": ("港口", "码头", "HARBOUR"),
+    "scenic": ("景点", "景区", "旅游景点", "ATTRACTION"),
+    "utility": ("公用设施", "水厂", "污水处理厂", "变电站"),
 }
 """Category -> how sources say it."""
 
@@ -70,6 +78,14 @@ KIND = Kind(
         _category("bus_station", "车站", "Bus station", "#5F7F99", "bus"),
         _category("park", "公园", "Park", "#6E9A62", "park"),
         _category("village", "村庄", "Village", "#8C8577", "place"),
+        _category("town", "镇街", "Town", "#6B7680", "place"),
+        _category("culture", "文化场馆", "Culture", "#8A6E9E", "place"),
+        _category("sports", "体育场馆", "Sports", "#5E8F7A", "place"),
+        _category("market", "市场", "Market", "#A98B56", "place"),
+        _category("fuel", "加油站", "Fuel station", "#A8715C", "pump"),
+        _category("port", "港口", "Port", "#4F7C97", "place"),
+        _category("scenic", "景点", "Sight", "#7F9A5B", "tree"),
+        _category("utility", "公用设施", "Utility", "#6F8794", "power"),
         _category(None, "其他", "Other", "#7B858C", "place"),
     ),
 )

@@ -43,7 +43,6 @@ KIND = Kind(
     legend_by="use",
     legend=(
         *(entry for entry in PARCELS.legend if entry.value is not None),
-        Legend(value="saltpan", label=Titles(zh="盐田", en="Salt pan"), color="#DCE4E6"),
         Legend(value=None, label=Titles(zh="分区", en="Zone"), color="#9FB3BF"),
     ),
 )
