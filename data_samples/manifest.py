@@ -37,10 +37,10 @@ class Entry:
     """{target: source}: which of the file's columns is the kind's `target`."""
     mode: str = "snapshot"
     invented: bool = True
-    visible: bool = True
-    """Whether a fresh viewer shows the layer."""
-    order: int = 100
-    """Where the layer stands in the tree; the smaller the higher."""
+    visible: bool | None = None
+    """Whether a fresh viewer shows the layer; None leaves it to the kind."""
+    order: int | None = None
+    """Where the layer stands in the tree; the smaller the higher; None leaves it to the kind."""
 
 
 @dataclass(frozen=True, kw_only=True)

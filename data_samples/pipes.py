@@ -282,7 +282,7 @@ def write(networks: list[Network], folder: Path) -> list[Entry]:
                     valid_from=manifest.moment(day),
                     title={"zh": zh, "en": en},
                     columns=names,
-                    visible=layer == "pipes",
+                    visible=None if layer == "pipes" else False,
                     **common,
                 )
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -89,8 +89,9 @@ def _mouth(
     to_sea: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """The coast with its dyke, opened where the river goes out between dykes that run down into the sea."""
-    beside = _smooth((to_river - 60) / 60)
-    return np.asarray(coast * beside + z * _smooth(to_sea / 50) * (1 - beside), dtype=np.float32)
+    riverside = 1 - _smooth((to_river - np.float32(60)) / np.float32(60))
+    dykes = z * _smooth(to_sea / np.float32(50))
+    return np.asarray(coast + (dykes - coast) * riverside, dtype=np.float32)
 
 
 def _plain(rng: np.random.Generator, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -168,9 +169,9 @@ def _water_side(
     return np.asarray(np.where(away <= 0, level, side), dtype=np.float32)
 
 
-def _smooth(t: NDArray[np.float32]) -> NDArray[np.float32]:
-    t = np.clip(t, 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
+def _smooth(t: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    share = np.asarray(np.clip(t, 0, 1), dtype=np.float32)
+    return np.asarray(share * share * (3 - 2 * share), dtype=np.float32)
 
 
 def _pans(rng: np.random.Generator, z: NDArray[np.float32], land: plan.Land) -> NDArray[np.float32]:
