@@ -57,10 +57,11 @@ def _seconds(zone: str) -> int:
 
 def _local(text: pa.Array) -> NDArray[np.datetime64]:
     """(n,) datetime64[us] as written; NaT where it is no time."""
-    words = pc.replace_substring_regex(text, r"[/.年月](\d)", r"-\1")
+    # The fraction first: a point is also what some put between year, month and day.
+    fraction = pc.struct_field(pc.extract_regex(text, r":\d{2}(?P<f>\.\d{1,6})\d*$"), "f")
+    words = pc.replace_substring_regex(text, r"(:\d{2})\.\d+$", r"\1")
+    words = pc.replace_substring_regex(words, r"[/.年月](\d)", r"-\1")
     words = pc.replace_substring_regex(pc.replace_substring(words, "日", ""), "[Tt]", " ")
-    fraction = pc.struct_field(pc.extract_regex(words, r"(?P<f>\.\d{1,6})\d*$"), "f")
-    words = pc.replace_substring_regex(words, r"\.\d+$", "")
     found = pa.nulls(len(words), pa.timestamp("us"))
     for form in FORMATS:
         found = pc.coalesce(found, pc.strptime(words, format=form, unit="us", error_is_null=True))
