@@ -45,12 +45,12 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 
 def _font() -> Finding:
-    from pipelines.drawing.fonts import font_path
+    from pipelines.drawing import text
 
     try:
-        return Finding(what="map font", fine=True, detail=str(font_path()))
-    except TwinError as error:
-        return Finding(what="map font", fine=False, detail=str(error))
+        return Finding(what="map font", fine=True, detail=" ".join(text.font(12).getname()))
+    except (ImportError, OSError) as error:
+        return Finding(what="map font", fine=False, detail=f"{error}; install the package again")
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
