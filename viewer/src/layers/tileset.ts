@@ -20,6 +20,8 @@ import { tubeShader, widen } from "./tube";
 /** The material that the server gives to buildings, as it is seen. */
 const clay = "#E9E1DA";
 const ghost = 0.22;
+/** Pipes on the map from above: there, but not before the streets. */
+const seenFromAbove = 0.5;
 const nightShade = 0.42;
 
 let light: ImageBasedLighting | null = null;
@@ -155,7 +157,8 @@ class Tiles implements Drawn {
     const palette = this.stage.palette();
     const building = kind !== "networks";
     if (tileset.customShader) widen(tileset.customShader, app.underground || app.mode === "2d");
-    const faded = building && app.underground ? ghost : 1;
+    const below = app.underground || app.mode === "3d";
+    const faded = building ? (app.underground ? ghost : 1) : below ? 1 : seenFromAbove;
     tileset.style = new Cesium3DTileStyle(
       tileStyle({
         legend: draw.legend,

@@ -59,7 +59,7 @@ export async function createGround(scene: Scene): Promise<Ground> {
       const picked = `${wanted.version} ${url}`;
       if (!wanted.bbox || picked === drawn) return;
       drawn = picked;
-      const fresh = mapLayer(url, wanted.bbox);
+      const fresh = mapLayer(url, wanted.bbox, wanted.labels);
       fresh.show = shown;
       replacePicture(scene, picture, fresh, 1);
       picture = fresh;
@@ -95,13 +95,15 @@ function mapUrl({ moment, lang, dark, labels }: MapWanted): string {
   return `/tiles/map/{z}/{x}/{y}.png?${query}`;
 }
 
-function mapLayer(url: string, [west, south, east, north]: BBox): ImageryLayer {
+/** The pictures are drawn for two device pixels a point: names come out in their size only when that is what they get. */
+function mapLayer(url: string, [west, south, east, north]: BBox, labels: boolean): ImageryLayer {
+  const size = labels && devicePixelRatio < 1.5 ? 256 : 512;
   const provider = new UrlTemplateImageryProvider({
     url,
     tilingScheme: new WebMercatorTilingScheme(),
     rectangle: Rectangle.fromDegrees(west - margin, south - margin, east + margin, north + margin),
-    tileWidth: 512,
-    tileHeight: 512,
+    tileWidth: size,
+    tileHeight: size,
     minimumLevel: firstLevel(east - west),
     maximumLevel: 19,
   });

@@ -162,12 +162,13 @@ function writeCamera({ widget, app }: Stage): () => void {
   };
 }
 
-function listenToHand({ widget, app, modest }: Stage, eye: Eye, sketch: Sketch): () => void {
+function listenToHand(stage: Stage, eye: Eye, sketch: Sketch): () => void {
+  const { widget, app, modest } = stage;
   const { canvas } = widget;
   return listen(widget, {
     click(x, y) {
       if (sketch.active()) sketch.click(x, y);
-      else void pick(widget, app, x, y);
+      else void pick(stage, x, y);
     },
     doubleClick(x, y) {
       if (sketch.active()) {
@@ -193,8 +194,9 @@ function listenToHand({ widget, app, modest }: Stage, eye: Eye, sketch: Sketch):
   });
 }
 
-async function pick(widget: CesiumWidget, app: AppState, x: number, y: number): Promise<void> {
-  const hits = await pickAll(widget, app, x, y);
+async function pick(stage: Stage, x: number, y: number): Promise<void> {
+  const { widget, app } = stage;
+  const hits = await pickAll(stage, x, y);
   const position = positionAt(widget, x, y, hits.length > 0);
   app.picked = { place: position ? placeOf(position) : null, hits };
 }
@@ -256,10 +258,11 @@ function pixelOf(
   return pixel ? { x: pixel.x, y: pixel.y } : null;
 }
 
-function handle({ widget, app, draw }: Stage, eye: Eye, sketch: Sketch, destroy: () => void): SceneHandle {
+function handle(stage: Stage, eye: Eye, sketch: Sketch, destroy: () => void): SceneHandle {
+  const { widget, app, draw } = stage;
   return {
     ...eye,
-    pickAt: (x, y) => pickAll(widget, app, x, y),
+    pickAt: (x, y) => pickAll(stage, x, y),
     startTool: (id) => sketch.start(id),
     stopTool: () => sketch.stop(),
     clearTool: () => sketch.clear(),

@@ -3,9 +3,12 @@ import { Cartesian2, type Cartesian3, Cesium3DTileFeature, type CesiumWidget, de
 import { server } from "../api/client";
 import type { AppState, Hit } from "../state/app";
 import { groundUnder, placeOf } from "./camera";
+import type { Stage } from "./stage";
 
 /** How many things deep a click goes. */
 const deep = 6;
+/** Each of them is another picture, and those are slow without a graphics card. */
+const shallow = 2;
 /** How near to a line or an edge counts as on it; CSS pixels. */
 const near = 6;
 
@@ -85,8 +88,8 @@ async function serverPick(app: AppState, position: Cartesian3): Promise<Hit[]> {
 }
 
 /** Everything under a pixel, the picture's things before the ground's. */
-export async function pickAll(widget: CesiumWidget, app: AppState, x: number, y: number): Promise<Hit[]> {
-  const seen = picturePick(widget, x, y);
+export async function pickAll({ widget, app, modest }: Stage, x: number, y: number): Promise<Hit[]> {
+  const seen = picturePick(widget, x, y, modest ? shallow : deep);
   const ground = groundUnder(widget, new Cartesian2(x, y));
   const flat = ground ? await serverPick(app, ground) : [];
   return withoutDoubles([...seen, ...flat]);
