@@ -19,7 +19,7 @@ from pipelines.drawing import labels, naming, streets
 from pipelines.drawing import scene as scenes
 from pipelines.drawing.canvas import Canvas, colour
 from pipelines.drawing.frame import SIDE, Frame
-from pipelines.drawing.naming import REACH, Speech, Street
+from pipelines.drawing.naming import REACH, Courses, Speech
 from pipelines.drawing.palette import DAY, NIGHT, ORDER, WET, Palette
 from pipelines.drawing.relief import Relief, relief
 from pipelines.drawing.scene import Moment, Scene, Shelf, Window
@@ -44,6 +44,8 @@ SMALLEST = 24
 CONTACT = 5.0
 """Metres (standard deviation) of the contact shadow around a building."""
 DARK = 0.42
+STEPS = 96
+"""Steps of light and shadow."""
 HOUSES = 14
 """The level from which on houses have a shadow; their outline comes with the next one."""
 MARK = {"zh": "虚构数据", "en": "Invented data"}
@@ -205,7 +207,8 @@ def _shadowed(
     whole = Image.fromarray(mask.pixels()[..., 3].copy()).reduce(half)
     soft = whole.filter(ImageFilter.GaussianBlur(spread / half)).resize((mask.side, mask.side))
     inner = np.asarray(soft)[margin:-margin, margin:-margin, None].astype(np.float32)
-    alpha = inner * np.float32(DARK / 255)
+    # Few steps, so that the picture packs well; they are too small to be seen.
+    alpha = np.rint(inner * np.float32(DARK / 255 * STEPS)) / np.float32(STEPS)
     dark = np.array(colour(palette.shadow)[:3], np.float32) * 255
     return (pixels * (1 - alpha) + dark * alpha).astype(np.uint8)
 
@@ -221,7 +224,11 @@ def _lines(canvas: Canvas, frame: Frame, scene: Scene, palette: Palette) -> None
     streets.draw(canvas, palette, frame.z, *placed)
     borders = scenes.of(frame, scene.boundaries, CUT)
     if len(borders):
-        canvas.stroke(borders, colour(palette.boundary, 0.8), 1.8, cap="butt", dashes=(10, 5, 3, 5))
+        # Neighbours share a border: drawn twice, its dashes would fill each other's gaps.
+        lines = np.where(shapely.get_dimensions(borders) == 2, shapely.boundary(borders), borders)
+        once = np.array([shapely.line_merge(shapely.union_all(lines))], object)
+        paint = colour(palette.boundary, 0.75 if frame.z < 15 else 0.5)
+        canvas.stroke(once, paint, 1.8, cap="butt", dashes=(10, 5, 3, 5))
 
 
 def _bridges(rows: scenes.Rows) -> NDArray[np.bool_]:
@@ -259,7 +266,9 @@ def _name(
     ]
     for state in states:
         if state.layer.kind == "roads":
-            found += naming.best(naming.streets(_courses(source, state, moment, speech), frame, speech))
+            found += naming.best(
+                naming.streets(_courses(source, state, moment, speech).near(frame), frame, speech)
+            )
     if frame.z >= 12:
         found += _marks(frame, [s for s in states if s.layer.invented], style)
     labels.paint(image, labels.visible(labels.standing(found)), style.palette.halo)
@@ -294,11 +303,11 @@ def _reached(frame: Frame, states: list[LayerState]) -> bool:
 
 
 SHELF = Shelf()
-COURSES: OrderedDict[tuple[object, ...], list[Street]] = OrderedDict()
+COURSES: OrderedDict[tuple[object, ...], Courses] = OrderedDict()
 LOCK = threading.Lock()
 
 
-def _courses(source: Source, state: LayerState, moment: Moment, speech: Speech) -> list[Street]:
+def _courses(source: Source, state: LayerState, moment: Moment, speech: Speech) -> Courses:
     """The named roads of a layer, joined once for each of its states."""
     stamp = _state(source, state.layer.id, moment)
     key = (id(source.store), state.layer.id, stamp, speech.lang, moment.policy.key)

@@ -174,7 +174,20 @@ class Street:
     """Longitude, latitude."""
 
 
-def courses(rows: Rows, speech: Speech) -> list[Street]:
+@dataclass(frozen=True, kw_only=True)
+class Courses:
+    """The named roads of a layer, and where they are."""
+
+    streets: list[Street]
+    tree: shapely.STRtree
+
+    def near(self, frame: Frame) -> list[Street]:
+        """Those that reach into a tile's window."""
+        found = self.tree.query(shapely.box(*frame.box(REACH).astuple()))
+        return [self.streets[k] for k in np.sort(found)]
+
+
+def courses(rows: Rows, speech: Speech) -> Courses:
     """Segments of the same name and class joined, so that a name can run across junctions."""
     names, classes = speech.names(rows), grades(rows)
     together: dict[tuple[str, str], list[shapely.Geometry]] = defaultdict(list)
@@ -185,7 +198,7 @@ def courses(rows: Rows, speech: Speech) -> list[Street]:
     for (name, grade), shapes in sorted(together.items(), key=lambda item: item[0]):
         merged = shapely.line_merge(shapely.multilinestrings(shapely.get_parts(shapes).tolist()))
         found += [Street(name=name, grade=grade, line=line) for line in shapely.get_parts(merged)]
-    return found
+    return Courses(streets=found, tree=shapely.STRtree([s.line for s in found]))
 
 
 def streets(found: list[Street], frame: Frame, speech: Speech) -> Iterator[Name]:

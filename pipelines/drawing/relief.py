@@ -15,6 +15,8 @@ from twin import tiling
 
 STEP = 4
 """Pixels between the places at which the ground is looked up."""
+STEPS = 128
+"""Steps of light from dark to flat."""
 AROUND = 3
 """Places beyond the tile's edge, so that neighbours have the same light at it."""
 SUN = np.array([-1.0, 1.0, 1.25]) / np.sqrt(2 + 1.25**2)
@@ -43,7 +45,8 @@ def relief(ground: Ground, frame: Frame, palette: Palette) -> Relief | None:
         return None
     return Relief(
         tint=_tint(np.where(known, heights, np.nanmean(heights)), palette),
-        light=_smooth(1 + (_light(heights, frame) - 1) * palette.shade),
+        # In small steps: the noise of floats would double the size of the picture.
+        light=np.rint(_smooth(1 + (_light(heights, frame) - 1) * palette.shade) * STEPS) / np.float32(STEPS),
         cover=np.clip(_smooth(_wider(known).astype(np.float64)), 0, 1),
     )
 

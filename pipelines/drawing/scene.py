@@ -189,10 +189,10 @@ def _sort(state: LayerState, rows: Rows, scene: Scene, z: int) -> None:
     elif kind == "places":
         scene.places.append(rows)
     else:
-        _land(rows, scene, z)
+        _land(rows, scene, generic=kind == "features" and z >= SMALL_FROM)
 
 
-def _land(rows: Rows, scene: Scene, z: int) -> None:
+def _land(rows: Rows, scene: Scene, *, generic: bool) -> None:
     named = surfaces(rows)
     areas = shapely.get_dimensions(rows.shapes) == 2
     known = np.array([n is not None for n in named], bool) & areas
@@ -200,7 +200,7 @@ def _land(rows: Rows, scene: Scene, z: int) -> None:
     first = np.array([str(v).lower() in BOUNDARIES for v in rows.column(*COLUMNS)], bool)
     scene.boundaries.append(rows.where(first & ~known))
     rest = rows.where(~known & ~first)
-    if z >= SMALL_FROM and len(rest.shapes):
+    if generic and len(rest.shapes):
         (scene.places if (shapely.get_dimensions(rest.shapes) == 0).all() else scene.others).append(rest)
 
 

@@ -86,6 +86,7 @@ def grade(value: object) -> str:
     return next((g for g, values in GRADES.items() if name in values), "residential")
 
 
+@cache
 def width(name: str, z: float) -> float:
     """Pixels that a road of the class is wide at a level; 0 where it is not drawn."""
     levels, pixels = (np.array(v) for v in zip(*WIDTHS[name], strict=True))
