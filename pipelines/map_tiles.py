@@ -218,8 +218,8 @@ def _lines(canvas: Canvas, frame: Frame, scene: Scene, palette: Palette) -> None
     if len(quiet):
         canvas.stroke(quiet, colour(palette.quiet, 0.45), 1.4)
     rows = {g: scene.roads[g] for g in scene.roads}
-    high = {g: [r.where(_bridges(r)) for r in found] for g, found in rows.items()}
-    low = {g: [r.where(~_bridges(r)) for r in found] for g, found in rows.items()}
+    high = {g: [r.where(scenes.bridges(r)) for r in found] for g, found in rows.items()}
+    low = {g: [r.where(~scenes.bridges(r)) for r in found] for g, found in rows.items()}
     placed = [{g: scenes.of(frame, found, CUT) for g, found in part.items()} for part in (low, high)]
     streets.draw(canvas, palette, frame.z, *placed)
     borders = scenes.of(frame, scene.boundaries, CUT)
@@ -229,11 +229,6 @@ def _lines(canvas: Canvas, frame: Frame, scene: Scene, palette: Palette) -> None
         once = np.array([shapely.line_merge(shapely.union_all(lines))], object)
         paint = colour(palette.boundary, 0.75 if frame.z < 15 else 0.5)
         canvas.stroke(once, paint, 1.8, cap="butt", dashes=(10, 5, 3, 5))
-
-
-def _bridges(rows: scenes.Rows) -> NDArray[np.bool_]:
-    false = ("", "none", "false", "no", "0", "nan", "否")
-    return np.array([str(v).lower() not in false for v in rows.column("bridge")], bool)
 
 
 def _houses(canvas: Canvas, frame: Frame, scene: Scene, palette: Palette) -> None:

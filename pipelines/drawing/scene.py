@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -27,6 +27,8 @@ BUILDINGS_FROM = 13
 SMALL_FROM = 12
 """The level at which places and small surfaces appear."""
 NAMES = ("name", "name_en", "name:en", "category", "kind", "level")
+NO = ("", "none", "false", "no", "0", "nan", "否")
+"""Values of a column that say no."""
 WIDEST = 6.0
 """Degrees: what is larger is no county's layer, and makes no background."""
 
@@ -166,12 +168,37 @@ def read(store: Readable, state: LayerState, box: BBox | None, moment: Moment) -
         columns=columns,
     )
     table = store.read(query)
-    return Rows(
+    rows = Rows(
         layer=state.layer.id,
         ids=_objects(table.column("id")),
         shapes=np.asarray(shapely.from_wkb(_objects(table.column("geom"))), object),
         values={name: _objects(table.column(name)) for name in columns if name in table.column_names},
     )
+    return replace(rows, values={**rows.values, **_meanings(rows, state.layer.kind)})
+
+
+def _meanings(rows: Rows, kind: str) -> dict[str, Shapes]:
+    """What the rows' attributes mean to the map, worked out once for all windows."""
+    if kind == "buildings":
+        open_ = [str(v).lower() in PUBLIC for v in rows.column("use", "type", "class")]
+        return {"=public": np.array(open_, object)}
+    if kind == "roads":
+        classes = [grade(v) for v in rows.column("class", "highway", "fclass", "type")]
+        bridges = [str(v).lower() not in NO for v in rows.column("bridge")]
+        return {"=grade": np.array(classes, object), "=bridge": np.array(bridges, object)}
+    if kind in ("grids", "places"):
+        return {}
+    return {"=surface": _surfaces(rows)}
+
+
+def _surfaces(rows: Rows) -> Shapes:
+    """(n,) the surface that each row is, None where its attributes say none."""
+    out = np.full(len(rows.shapes), None, object)
+    for name in COLUMNS:
+        if name in rows.values:
+            open_ = np.flatnonzero(out == None)  # noqa: E711 - element by element
+            out[open_] = [surface(v) for v in rows.values[name][open_]]
+    return out
 
 
 def _objects(column: pa.ChunkedArray) -> Shapes:
@@ -193,7 +220,7 @@ def _sort(state: LayerState, rows: Rows, scene: Scene, z: int) -> None:
 
 
 def _land(rows: Rows, scene: Scene, *, generic: bool) -> None:
-    named = surfaces(rows)
+    named = rows.values["=surface"]
     areas = shapely.get_dimensions(rows.shapes) == 2
     known = np.array([n is not None for n in named], bool) & areas
     _split(rows.where(known), named[known], scene.surfaces)
@@ -204,24 +231,19 @@ def _land(rows: Rows, scene: Scene, *, generic: bool) -> None:
         (scene.places if (shapely.get_dimensions(rest.shapes) == 0).all() else scene.others).append(rest)
 
 
-def surfaces(rows: Rows) -> Shapes:
-    """(n,) the surface that each row is, None where its attributes say none."""
-    out = np.full(len(rows.shapes), None, object)
-    for name in COLUMNS:
-        if name in rows.values:
-            open_ = np.flatnonzero(out == None)  # noqa: E711 - element by element
-            out[open_] = [surface(v) for v in rows.values[name][open_]]
-    return out
-
-
 def grades(rows: Rows) -> Shapes:
     """(n,) the road class of each row."""
-    return np.array([grade(v) for v in rows.column("class", "highway", "fclass", "type")], object)
+    return rows.values["=grade"]
 
 
 def public(rows: Rows) -> NDArray[np.bool_]:
     """(n,) whether a building is one that everybody goes to."""
-    return np.array([str(v).lower() in PUBLIC for v in rows.column("use", "type", "class")], bool)
+    return rows.values["=public"].astype(bool)
+
+
+def bridges(rows: Rows) -> NDArray[np.bool_]:
+    """(n,) whether a road lies over another or over water."""
+    return rows.values["=bridge"].astype(bool)
 
 
 def _upper(rows: Rows) -> NDArray[np.bool_]:
