@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -63,6 +64,7 @@ def serve(home: Home = None, port: Port = 8000, host: Host = "127.0.0.1", *, any
 def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: Callable[[Any], None]) -> None:
     from api.home import STATIC, served
     from api.serve import run
+    from api.upkeep import warm
 
     if not (STATIC / "index.html").exists():
         typer.secho(
@@ -75,6 +77,7 @@ def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: C
             typer.echo("  open to everybody on this machine: no rights are set" if not anywhere else
                        "  OPEN TO OTHER MACHINES, and no rights are set")  # fmt: skip
             begin(twin)
+            threading.Thread(target=warm, args=(twin,), name="warm", daemon=True).start()
 
         run(twin, host=host, port=port, anywhere=anywhere, static=STATIC, started=started)
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from api.cards import kinds
 from api.hub import Hub
 from api.state import Twin
+from api.upkeep import tended
 from pipelines.ground import Grounds
 from pipelines.ingest import Intake
 from pipelines.search import Index
 from pipelines.tile_cache import TileCache
+from twin.duckdb_store import DuckDBStore
 from twin.errors import StorageFull
 from twin.forest import Forest
 from twin.model import Layer, Titles
 from twin.policy import Policy
 from twin.settings import Settings
-from twin.store import Store
 
 STATIC = Path(__file__).parent / "static"
 INCIDENTS = Layer(
@@ -35,7 +36,7 @@ INCIDENTS = Layer(
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
+def opened(settings: Settings) -> Iterator[DuckDBStore]:
     """The home's store, for this process alone.
 
     Raises:
@@ -45,10 +46,7 @@ def opened(settings: Settings) -> Iterator[Store]:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"{settings.home} cannot be made: {error.strerror}; set TWIN_HOME") from error
-    # Imported here: opening a store is not needed to answer --help.
-    from twin.duckdb_store import DuckDBStore
-
-    store: Store = DuckDBStore(settings.database, memory_mb=settings.memory_mb)
+    store = DuckDBStore(settings.database, memory_mb=settings.memory_mb)
     try:
         yield store
     finally:
@@ -64,7 +62,10 @@ def served(settings: Settings) -> Iterator[Twin]:
         index = Index(settings.index)
         stop = index.follow(store)
         intake = Intake(store, settings)
-        try:
+        with ExitStack() as at_end:
+            at_end.callback(stop)
+            at_end.callback(intake.close)
+            at_end.enter_context(tended(store))
             yield Twin(
                 settings=settings,
                 store=store,
@@ -74,9 +75,6 @@ def served(settings: Settings) -> Iterator[Twin]:
                 forest=Forest(store),
                 grounds=Grounds(store, settings.rasters),
             )
-        finally:
-            intake.close()
-            stop()
 
 
 def described(layer: Layer) -> Layer:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,11 +28,11 @@ from pipelines.frames import Prepared
 from pipelines.reading import Request
 from twin import errors
 from twin.gazetteer import describe
-from twin.model import Report
+from twin.model import Mode, Report
 from twin.policy import Policy
 from twin.settings import Settings
 from twin.store import Store
-from twin.table import Batch
+from twin.table import TIMESTAMP, Batch
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a layer's id, the rows seen so far and the rows to expect."""
@@ -79,10 +79,34 @@ def take(store: Store, part: Prepared, settings: Settings, progress: Progress = 
     for name, path in part.assets.items():
         _settle(Path(path), settings.rasters / name)
     report = store.write(part.layer, _watched(part, progress), part.delivery, place=describe)
-    if part.observations is not None:
-        for batch in part.observations():
-            observe(store, part.layer.id, batch, source=part.delivery.source)
-    return report
+    if part.observations is None:
+        return report
+    return replace(report, notes=(*report.notes, _observations(store, part, part.observations())))
+
+
+def _observations(store: Store, part: Prepared, batches: Iterable[Batch]) -> str:
+    """Take a delivery's observations; what became of them, in words."""
+    taken, rejected, notes = 0, [], []
+    for batch in batches:
+        observe(store, part.layer.id, batch, source=part.delivery.source)
+        taken += len(batch.table)
+        rejected += batch.rejected
+        notes += batch.notes
+    if rejected or notes:
+        # A delivery of no rows of its own: its report and quarantine hold the observations that were refused.
+        aside = replace(
+            part.delivery, source=f"{part.delivery.source}/observations", mode=Mode.UPSERT, notes=tuple(notes)
+        )
+        store.write(part.layer, [Batch(table=_none(), crs=None, rejected=tuple(rejected))], aside)
+    return f"{taken:,} observations taken, {len(rejected):,} refused" + "".join(f"; {n}" for n in notes)
+
+
+def _none() -> pa.Table:
+    """No rows, as a store takes them."""
+    types = {"id": pa.string(), "geom": pa.binary(), "valid_from": TIMESTAMP, "valid_to": TIMESTAMP}
+    return pa.table(
+        {n: pa.array([], t) for n, t in {**types, "dated": pa.string(), "row": pa.int64()}.items()}
+    )
 
 
 def _watched(part: Prepared, progress: Progress) -> Iterator[Batch]:

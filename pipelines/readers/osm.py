@@ -54,7 +54,12 @@ def _heights(found: osm_buildings.Found) -> tuple[str, ...]:
     clipped = (
         f"{sum(found.clipped)} at the extract's edge lack nodes and are drawn from those here (`clipped`)"
     )
-    return (f"{len(found.ids)} buildings: {tagged} with a height, {levels} with levels; {clipped}",)
+    folded = (
+        (f"{found.folded} outlines are tagged as their relation is: one building each",)
+        if found.folded
+        else ()
+    )
+    return (f"{len(found.ids)} buildings: {tagged} with a height, {levels} with levels; {clipped}", *folded)
 
 
 def _osmium(collect: Callable[[Path], Any], path: Path) -> Any:

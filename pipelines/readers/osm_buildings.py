@@ -33,6 +33,8 @@ class Found:
     clipped: list[bool] = field(default_factory=list)
     """Whether nodes of it lie beyond the extract."""
     rejected: list[Rejected] = field(default_factory=list)
+    folded: int = 0
+    """Ways left out because a relation of theirs is the building."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class Areas(osmium.SimpleHandler):
         super().__init__()
         self.found = Found()
         self.outlines: dict[str, Outline] = {}
+        self.outer: dict[str, str] = {}
+        """Way -> the relation that is a building and whose outline it is."""
         self._wkb = osmium.geom.WKBFactory()
 
     def way(self, way: osmium.osm.Way) -> None:
@@ -67,6 +71,9 @@ class Areas(osmium.SimpleHandler):
         """Remember a relation that is a building, until its area comes."""
         if relation.tags.get("type") == "multipolygon" and standing(relation.tags):
             members = tuple((m.ref, m.role) for m in relation.members if m.type == "w")
+            self.outer |= {
+                f"way/{ref}": f"relation/{relation.id}" for ref, role in members if role != "inner"
+            }
             self.outlines[f"relation/{relation.id}"] = Outline(tags=dict(relation.tags), members=members)
 
     def area(self, area: osmium.osm.Area) -> None:
@@ -107,10 +114,28 @@ def collect(path: Path) -> Found:
     handler = Areas()
     # No filter on tags: it would keep the untagged outer ways of multipolygons from the assembler.
     handler.apply_file(str(path), locations=True)
-    taken = set(handler.found.ids)
+    found = without(handler.found, handler.outer)
+    taken = {*found.ids, *handler.outer}
     left = {name: o for name, o in handler.outlines.items() if name not in taken}
-    _patch(path, handler.found, left)
-    return handler.found
+    _patch(path, found, left)
+    return found
+
+
+def without(found: Found, outer: dict[str, str]) -> Found:
+    """The buildings but for ways that are a building's outline: mapped twice, it is one building.
+
+    What only the way says (its levels, say) is the building's.
+    """
+    kept = [i for i, name in enumerate(found.ids) if name not in outer]
+    said = {outer[name]: tags for name, tags in zip(found.ids, found.tags, strict=True) if name in outer}
+    return Found(
+        ids=[found.ids[i] for i in kept],
+        shapes=[found.shapes[i] for i in kept],
+        tags=[{**said.get(found.ids[i], {}), **found.tags[i]} for i in kept],
+        clipped=[found.clipped[i] for i in kept],
+        rejected=found.rejected,
+        folded=len(found.ids) - len(kept),
+    )
 
 
 def _patch(path: Path, found: Found, left: dict[str, Outline]) -> None:

@@ -17,7 +17,7 @@ from rasterio.warp import transform
 from layers import terrain
 from layers.conform import conform
 from pipelines import terrain_tiles
-from pipelines.ground import Ground, Grounds, shows, size
+from pipelines.ground import WORLD, Ground, Grounds, shows, size
 from pipelines.readers.raster import READER
 from pipelines.readers.reader import Options
 from tiles.tin import N
@@ -250,7 +250,8 @@ def test_layer_json_says_which_tiles_there_are_and_every_one_of_them_is(
     for level, ranges in enumerate(said["available"]):
         for r in ranges:
             decoder.decode(terrain_tiles.tile(ground, level, r["startX"], r["startY"]))
-            assert (r["endX"] - r["startX"] + 1) * (r["endY"] - r["startY"] + 1) < 20
+            count = (r["endX"] - r["startX"] + 1) * (r["endY"] - r["startY"] + 1)
+            assert count == 2 << 2 * level if level <= WORLD else count < 20
     with pytest.raises(errors.TileNotFound, match="layer"):
         terrain_tiles.tile(ground, 16, 0, 0)
 

@@ -180,8 +180,8 @@ def test_heights_are_read_as_mappers_write_them(text, metres):
 def test_helsinki_has_the_counts_that_another_program_read():
     found = read(HELSINKI)
     _, rows, rejected = found["buildings"]
-    assert len(rows) + len(rejected) == 500
-    assert len(rows) == pytest.approx(486, abs=2)
+    # 500 objects are tagged: 12 have too few nodes here, 2 are outlines of a relation that is the building.
+    assert (len(rows), len(rejected)) == (486, 12)
     assert sum(r["height_source"] == "height" for r in rows.values()) == 17
     assert sum('"building:levels"' in r["tags"] for r in rows.values()) == 163
     assert sum(r["length"] for r in found["roads"][1].values()) == pytest.approx(21_200, abs=50)
