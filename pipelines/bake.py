@@ -33,6 +33,7 @@ from twin.forest import Forest, Planted
 from twin.model import BBox, Layer, Query
 from twin.moments import microseconds
 from twin.policy import Policy
+from twin.space import metres_per_degree
 from twin.spread import NEVER
 from twin.stamps import Stamp
 from twin.store import Store
@@ -47,10 +48,12 @@ TILES: Final = 200
 DETAIL: Final = 8.0
 """A feature of s metres is asked for when 1/8 of its size spans one sixteenth of a pixel, that is from 2 px on
 at the usual maximum screen space error of 16."""
-SAMPLES: Final = 128
+SAMPLES: Final = 48
 """Rows at which a node's ground is looked up for its bounding volume."""
 CROWDED: Final = 10
 """Cells above this level may hold most of a layer; their rows are found by home, not by key."""
+WIDEST: Final = 20.0
+"""Metres: nothing drawn along a line is wider."""
 WHITE: Final = (1.0, 1.0, 1.0)
 
 
@@ -341,11 +344,14 @@ class _Drawing:
     def _region(self, node: int, children: tuple[Tile, ...]) -> Region:
         west, south, _, east, north, _ = self.total.box[node].tolist()
         low, high = _heights(self.scene, self.planted, self.total, node)
+        # A tube is as wide as its diameter where its line has no width at all.
+        pad = 0.1 if self.scene.kind.geometry == "Polygon" else WIDEST / 2
+        along, up = (max(m, 1.0) for m in metres_per_degree((south + north) / 2))
         return Region(
-            west=west,
-            south=south,
-            east=east,
-            north=north,
+            west=west - pad / along,
+            south=south - pad / up,
+            east=east + pad / along,
+            north=north + pad / up,
             low=min([low, *(c.region.low for c in children)]),
             high=max([high, *(c.region.high for c in children)]),
         )
