@@ -2,7 +2,8 @@
 
 What stands on the ground stands on the terrain that the viewer gets: `Ground.heights` is the surface of
 the triangles of the deepest tiles, taken from the same posts (`tiles/tin.py`). A tile quantises its heights
-to (highest - lowest) / 65,534, a millimetre for 60 m of relief; that is how far the two can differ.
+to (highest - lowest) / 65,534, a millimetre for 60 m of relief; that is how far the two can differ. Both leave
+out posts that a plain does not need (`FLAT`), so the ground itself may be that far from the DEM.
 
 Levels are those of Cesium's geographic tiling: 2 x 1 tiles of 180 degrees at level 0, rows from the south.
 """
@@ -13,7 +14,7 @@ import math
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ import shapely
 from numpy.typing import NDArray
 
 from pipelines.heights import Raster, sample
-from tiles.tin import N, surface
+from tiles.tin import FEWEST as FLATTEST
+from tiles.tin import N, enough, surface
 from twin.model import BBox, Query
 from twin.moments import microseconds
 from twin.policy import Policy
@@ -41,6 +43,11 @@ FEWEST = 16
 WORLD = 6
 """Down to this level tiles cover the globe: the chord between two posts lies half a metre below the sea there,
 at level 0 more than a kilometre, and the land about a county would stand on a cliff."""
+FLAT = 0.01
+"""How far the triangles may be from the posts, in parts of the posts' distance: 5 cm at posts of 5 m."""
+DEGREE = 111_000.0
+EARTH = 6_371_000.0
+"""Metres, roughly: a degree of latitude, and the radius."""
 GRIDS = 4096
 """Grids of posts kept: 17 kB each."""
 
@@ -51,6 +58,20 @@ Address = tuple[int, int, int]
 def size(level: int) -> float:
     """Degrees along a tile's side."""
     return 180.0 / (1 << level)
+
+
+def tolerance(level: int) -> float:
+    """Metres that a level's triangles may be from its posts."""
+    return FLAT * size(level) / N * DEGREE
+
+
+@cache
+def fewest(level: int) -> int:
+    """Cells a side that a level needs to be as round as the earth, to its tolerance."""
+    side = size(level) * DEGREE
+    # The middle of a chord of length c lies c² / 8R below the arc; a tile has side / n of them.
+    needed = side / math.sqrt(8 * EARTH * tolerance(level))
+    return min(N, 1 << math.ceil(math.log2(max(needed, FLATTEST))))
 
 
 @lru_cache(maxsize=4096)
@@ -92,7 +113,9 @@ class Ground:
     times: NDArray[np.int64]
     """(versions, 4) valid_from valid_to recorded_from recorded_to of the same, microseconds."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-    kept: dict[Address, NDArray[np.float32]] = field(default_factory=dict, repr=False, compare=False)
+    kept: dict[Address, tuple[NDArray[np.float32], int]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def stamp(self, box: BBox | None, at: datetime | None, known: datetime | None) -> Stamp:
         """When the ground in a box last changed at or before the moments: valid and recorded, microseconds."""
@@ -151,19 +174,30 @@ class Ground:
             x, y = int(column[group[0]]), int(row[group[0]])
             u = (lon[group] + 180) / size(level) - x
             v = (lat[group] + 90) / size(level) - y
-            out[group] = surface(self.posts((level, x, y))[1:-1, 1:-1], u, v)
+            posts, cells = self.grid((level, x, y))
+            out[group] = surface(posts[1 : -1 : N // cells, 1 : -1 : N // cells], u, v)
         return out
 
-    def posts(self, address: Address) -> NDArray[np.float32]:
-        """(N + 3, N + 3) float32 metres: a tile's posts and one more around them; row 0 south; NaN: no terrain."""
+    def grid(self, address: Address) -> tuple[NDArray[np.float32], int]:
+        """A tile's posts and how many cells a side of them are drawn.
+
+        Returns:
+            (N + 3, N + 3) float32 metres: its posts and one more around them; row 0 south; NaN: no terrain.
+            Cells a side: N, or fewer where that is within FLAT of the spacing.
+        """
         found = self.kept.get(address)
         if found is None:
-            found = self._sampled(*address)
+            posts = self._sampled(*address)
+            found = posts, enough(posts[1:-1, 1:-1], tolerance(address[0]), fewest=fewest(address[0]))
             with self.lock:
                 while len(self.kept) >= GRIDS:
                     self.kept.pop(next(iter(self.kept)))
                 self.kept[address] = found
         return found
+
+    def posts(self, address: Address) -> NDArray[np.float32]:
+        """The posts alone."""
+        return self.grid(address)[0]
 
     def _sampled(self, level: int, column: int, row: int) -> NDArray[np.float32]:
         # Posts are numbered through the whole level, so neighbours compute one and the same place for an edge.

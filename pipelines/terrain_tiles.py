@@ -9,7 +9,7 @@ from tiles import quantized_mesh
 from twin.errors import TileNotFound
 from twin.model import BBox
 
-RECIPE = "t1"
+RECIPE = "t2"
 """Part of a tile's key; changes when the same ground would give other bytes."""
 
 
@@ -63,4 +63,5 @@ def tile(ground: Ground, level: int, column: int, row: int) -> bytes:
         raise TileNotFound(f"no terrain tile {level}/{column}/{row}; there are {deepest}")
     b = box(level, column, row)
     edges = quantized_mesh.Edges(west=b.west, south=b.south, east=b.east, north=b.north)
-    return quantized_mesh.encode(ground.posts((level, column, row)), edges)
+    posts, cells = ground.grid((level, column, row))
+    return quantized_mesh.encode(posts, edges, cells=cells)

@@ -62,16 +62,19 @@ class Frame:
     """(rows, 1) metres from a post to the next one in the east, and in the north."""
 
 
-def encode(heights: NDArray[np.floating], edges: Edges) -> bytes:
+def encode(heights: NDArray[np.floating], edges: Edges, *, cells: int | None = None) -> bytes:
     """A tile.
 
     Args:
         heights: (n + 3, n + 3) metres, row 0 south: the tile's (n + 1, n + 1) posts with one more post
             around them, from which the normals at the edge are made; NaN is drawn at 0.
+        cells: cells a side that are drawn, n or a power of two times fewer (`tin.enough`).
     """
-    n = len(heights) - 3
+    posts = len(heights) - 3
+    n = cells or posts
+    step = posts // n
     around = np.nan_to_num(np.asarray(heights, np.float64))
-    inner = np.ascontiguousarray(around[1:-1, 1:-1])
+    inner = np.ascontiguousarray(around[1:-1:step, 1:-1:step])
     at = frame(edges, n)
     order = pattern(n).order
     low, high = float(inner.min()), float(inner.max())
@@ -81,7 +84,7 @@ def encode(heights: NDArray[np.floating], edges: Edges) -> bytes:
         vertices,
         _deltas(quantised(inner, low, high).reshape(-1)[order]),
         indices,
-        _normals(oct_encode(normals(at, around).reshape(3, -1))[order]),
+        _normals(oct_encode(normals(at, around, step).reshape(3, -1))[order]),
     )
     return b"".join(parts)
 
@@ -120,13 +123,14 @@ def quantised(heights: Doubles, low: float, high: float) -> NDArray[np.int64]:
     return np.rint((heights - low) * (TOP / (high - low))).astype(np.int64)
 
 
-def normals(at: Frame, around: Doubles) -> Doubles:
+def normals(at: Frame, around: Doubles, step: int = 1) -> Doubles:
     """(3, rows, columns) normals (not of unit length), ECEF, by central differences.
 
     They look at the posts around the tile too: neighbours see the same ones, so the light is continuous.
+    Where only every `step`-th post is drawn, its neighbours are still those of the full grid.
     """
-    to_east = (around[1:-1, 2:] - around[1:-1, :-2]) / (2 * at.reach[0])
-    to_north = (around[2:, 1:-1] - around[:-2, 1:-1]) / (2 * at.reach[1])
+    to_east = (around[1:-1, 2:] - around[1:-1, :-2])[::step, ::step] * (step / 2) / at.reach[0]
+    to_north = (around[2:, 1:-1] - around[:-2, 1:-1])[::step, ::step] * (step / 2) / at.reach[1]
     return np.asarray(at.up - to_east * at.east - to_north * at.north)
 
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 N = 64
 """Cells along a tile's side."""
+FEWEST = 4
+"""Cells along the side of a tile that is quite flat: enough for its light."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,38 @@ def pattern(n: int = N) -> Pattern:
         east=numbered[:, -1],
         north=numbered[-1],
     )
+
+
+def enough(posts: NDArray[np.floating], tolerance: float, *, fewest: int = FEWEST) -> int:
+    """How many cells a side draw the posts to the tolerance: N, or N halved as often as that goes.
+
+    Plains and water need few triangles. A halving leaves out the middles of edges and diagonals; what they
+    are off by adds up from step to step, so the sum is never less than the true error.
+
+    Args:
+        posts: (N + 1, N + 1) metres; where some are NaN and some are not, all are needed.
+        tolerance: metres.
+        fewest: cells a side that are never gone below, since the earth is round.
+    """
+    n = len(posts) - 1
+    missing = np.isnan(posts)
+    if missing.any():
+        return n if not missing.all() else min(n, fewest)
+    total = 0.0
+    while n > fewest and n % 2 == 0:
+        total += _left_out(posts)
+        if total > tolerance:
+            break
+        posts, n = posts[::2, ::2], n // 2
+    return n
+
+
+def _left_out(posts: NDArray[np.floating]) -> float:
+    """The farthest that a post lies from the triangles over every other post."""
+    across = np.abs(posts[::2, 1::2] - (posts[::2, :-2:2] + posts[::2, 2::2]) / 2)
+    up = np.abs(posts[1::2, ::2] - (posts[:-2:2, ::2] + posts[2::2, ::2]) / 2)
+    middle = np.abs(posts[1::2, 1::2] - (posts[:-2:2, 2::2] + posts[2::2, :-2:2]) / 2)
+    return float(max(across.max(), up.max(), middle.max()))
 
 
 def surface(

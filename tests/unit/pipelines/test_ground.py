@@ -17,7 +17,7 @@ from rasterio.warp import transform
 from layers import terrain
 from layers.conform import conform
 from pipelines import terrain_tiles
-from pipelines.ground import WORLD, Ground, Grounds, shows, size
+from pipelines.ground import WORLD, Ground, Grounds, fewest, shows, size
 from pipelines.readers.raster import READER
 from pipelines.readers.reader import Options
 from tiles.tin import N
@@ -284,3 +284,10 @@ def test_a_missing_raster_file_is_said(store: MemoryStore, tmp_path: Path) -> No
     ingest(store, tmp_path, dem(tmp_path / "a.tif", plane()))
     with pytest.raises(errors.UnreadableFile, match="ingest it again"):
         Grounds(store, tmp_path / "elsewhere").at(OPEN).heights(np.array([118.32]), np.array([38.33]))
+
+
+def test_flat_ground_is_few_triangles_where_the_earth_looks_flat_and_all_of_them_where_it_is_round() -> None:
+    ground = Ground(rasters=(), vertical="unknown", bounds=np.empty((0, 4)), times=np.empty((0, 4), np.int64))
+    assert ground.grid((0, 1, 0))[1] == N
+    assert fewest(4) == 16
+    assert ground.grid((16, 100, 100))[1] == 4

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiles.quantized_mesh import Edges, encode, frame, horizon_point, normals, oct_encode, positions
-from tiles.tin import N, pattern, surface
+from tiles.tin import N, enough, pattern, surface
 
 SPEC = importlib.util.spec_from_file_location(
     "quantized_mesh_decoder", Path(__file__).with_name("quantized_mesh_decoder.py")
@@ -189,3 +189,36 @@ def test_a_triangle_without_any_terrain_is_no_ground() -> None:
     got = surface(posts, u, u)
     assert got[0] == pytest.approx(8 * 0.6)
     assert np.isnan(got[1])
+
+
+def test_a_plain_needs_few_triangles_and_they_are_the_plain() -> None:
+    y, x = np.mgrid[-1 : N + 2, -1 : N + 2]
+    plain = 3 + 0.02 * x - 0.01 * y
+    cells = enough(plain[1:-1, 1:-1], 0.01)
+    tile = decoder.decode(encode(plain, EDGES, cells=cells))
+    assert len(tile.triangles) == 2 * cells * cells == 32
+    got = tile.lowest + np.array(tile.h) / 32767 * (tile.highest - tile.lowest)
+    wanted = 3 + 0.02 * np.array(tile.u) / 32767 * N - 0.01 * np.array(tile.v) / 32767 * N
+    np.testing.assert_allclose(got, wanted, atol=1e-4)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 40))
+def test_what_is_left_out_is_within_the_tolerance(seed: int, tolerance: float) -> None:
+    posts = hills(seed)[1:-1, 1:-1]
+    cells = enough(posts, tolerance)
+    row, column = np.divmod(np.arange((N + 1) ** 2), N + 1)
+    drawn = surface(posts[:: N // cells, :: N // cells], column / N, row / N)
+    assert np.abs(drawn - posts.ravel()).max() <= tolerance + 1e-9
+
+
+def test_fewer_triangles_keep_the_light_of_the_full_grid() -> None:
+    full, few = (decoder.decode(encode(hills(), EDGES, cells=k)) for k in (N, N // 4))
+    lights = [
+        {
+            (u, v): light
+            for u, v, light in zip(t.u, t.v, zip(t.normals[::2], t.normals[1::2], strict=True), strict=True)
+        }
+        for t in (full, few)
+    ]
+    assert len(lights[1]) == (N // 4 + 1) ** 2
+    assert all(lights[0][place] == light for place, light in lights[1].items())
