@@ -348,10 +348,10 @@ class _Drawing:
         pad = 0.1 if self.scene.kind.geometry == "Polygon" else WIDEST / 2
         along, up = (max(m, 1.0) for m in metres_per_degree((south + north) / 2))
         return Region(
-            west=west - pad / along,
-            south=south - pad / up,
-            east=east + pad / along,
-            north=north + pad / up,
+            west=min([west - pad / along, *(c.region.west for c in children)]),
+            south=min([south - pad / up, *(c.region.south for c in children)]),
+            east=max([east + pad / along, *(c.region.east for c in children)]),
+            north=max([north + pad / up, *(c.region.north for c in children)]),
             low=min([low, *(c.region.low for c in children)]),
             high=max([high, *(c.region.high for c in children)]),
         )
