@@ -66,8 +66,17 @@ export function metresPerPixel(widget: CesiumWidget): number | null {
   return (2 * distance * Math.tan(((frustum as PerspectiveFrustum).fovy ?? 1) / 2)) / clientHeight;
 }
 
-export function groundHeight({ scene }: CesiumWidget, lon: number, lat: number): number {
-  return scene.globe.getHeight(Cartographic.fromDegrees(lon, lat)) ?? 0;
+const floors = new WeakMap<CesiumWidget, number>();
+
+/** No ground lies below this (metres): what is computed lower comes from terrain that is still too coarse. */
+export function setFloor(widget: CesiumWidget, height: number): void {
+  floors.set(widget, height);
+}
+
+/** Metres of the ground that is drawn; 0 where none is there yet. The first triangles cut kilometres through the earth. */
+export function groundHeight(widget: CesiumWidget, lon: number, lat: number): number {
+  const height = widget.scene.globe.getHeight(Cartographic.fromDegrees(lon, lat)) ?? 0;
+  return height < (floors.get(widget) ?? -450) ? 0 : height;
 }
 
 function sphereOf(widget: CesiumWidget, [west, south, east, north]: BBox, height = 0): BoundingSphere {

@@ -22,7 +22,6 @@ export interface Ground {
   map(wanted: MapWanted): void;
   terrain(wanted: { bbox: BBox | null; there: boolean; moment: Moment }): Promise<void>;
   palette(palette: Palette, dark: boolean): void;
-  showMap(show: boolean): void;
 }
 
 export interface MapWanted {
@@ -51,7 +50,6 @@ export async function createGround(scene: Scene): Promise<Ground> {
   );
   let picture: ImageryLayer | null = null;
   let drawn = "";
-  let shown = true;
   let landed = "";
   return {
     map(wanted) {
@@ -60,19 +58,19 @@ export async function createGround(scene: Scene): Promise<Ground> {
       if (!wanted.bbox || picked === drawn) return;
       drawn = picked;
       const fresh = mapLayer(url, wanted.bbox, wanted.labels);
-      fresh.show = shown;
       replacePicture(scene, picture, fresh, 1);
       picture = fresh;
     },
     async terrain({ bbox, there, moment }) {
-      const url =
-        there && bbox
-          ? atMoment("/tiles/ground/layer.json", { at: moment.at, known: null }).replace(/\/layer\.json$/, "")
-          : "";
-      if (url === landed) return;
-      landed = url;
+      const url = there && bbox ? atMoment("/tiles/ground/layer.json", { at: moment.at, known: null }) : "";
+      // The ground changes seldom: as long as its tiles are the same ones, they stay.
+      const tiles = url ? await tilesOf(url) : "none";
+      if (tiles === landed) return;
+      landed = tiles;
       scene.terrainProvider = url
-        ? await CesiumTerrainProvider.fromUrl(url, { requestVertexNormals: true })
+        ? await CesiumTerrainProvider.fromUrl(url.replace(/\/layer\.json$/, ""), {
+            requestVertexNormals: true,
+          })
         : new EllipsoidTerrainProvider();
       scene.requestRender();
     },
@@ -80,12 +78,14 @@ export async function createGround(scene: Scene): Promise<Ground> {
       tint(globe, relief, palette, dark);
       scene.requestRender();
     },
-    showMap(show) {
-      shown = show;
-      if (picture) picture.show = show;
-      scene.requestRender();
-    },
   };
+}
+
+/** Where a terrain's tiles come from: the address carries their state. */
+async function tilesOf(url: string): Promise<string> {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${answer.status} ${url}`);
+  return String(((await answer.json()) as { tiles: string[] }).tiles[0]);
 }
 
 function mapUrl({ moment, lang, dark, labels }: MapWanted): string {

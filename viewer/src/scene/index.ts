@@ -14,6 +14,7 @@ import {
   metresPerPixel,
   placeOf,
   readCamera,
+  setFloor,
 } from "./camera";
 import type { CreateScene, SceneHandle } from "./contract";
 import { keepWidth, setMode } from "./flatten";
@@ -98,7 +99,7 @@ function place(widget: CesiumWidget, app: AppState, modest: boolean): void {
 }
 
 /** What the state says about the ground, the mode and the palette, done as it is said. */
-function followState({ widget, app, palette }: Stage, ground: Ground): (() => void)[] {
+function followState({ widget, app, palette, report }: Stage, ground: Ground): (() => void)[] {
   const air = createAir(widget);
   let version = 0;
   const map = () =>
@@ -125,12 +126,22 @@ function followState({ widget, app, palette }: Stage, ground: Ground): (() => vo
     setUnderground(widget.scene, app.underground, app.mode === "2d", palette().underground);
     air.show(app.mode === "3d");
   };
+  const floor = () => {
+    const lows = app.catalogue.filter(({ kind }) => kind === "terrain").map(({ z }) => z?.[0] ?? -450);
+    setFloor(widget, Math.min(0, ...lows) - 30);
+  };
+  // Without its terrain the map still serves; the layer says that it is missing.
+  const land = () =>
+    terrain().catch((cause: Error) => {
+      for (const { id, kind } of app.catalogue) if (kind === "terrain") report(id, "failed", cause.message);
+    });
   return [
     air.close,
+    watch(() => app.catalogue, floor, { immediate: true }),
     watch(() => [app.at, app.known, app.lang, app.dark, app.mode, app.site], map, { immediate: true }),
     watch(
       () => [app.at, app.known, app.site],
-      () => void terrain(),
+      () => void land(),
       { immediate: true },
     ),
     watch(() => app.dark, colours, { immediate: true }),
@@ -139,6 +150,7 @@ function followState({ widget, app, palette }: Stage, ground: Ground): (() => vo
       if (app.at) return;
       version += 1;
       map();
+      void land();
     }),
   ];
 }
@@ -204,11 +216,15 @@ async function pick(stage: Stage, x: number, y: number): Promise<void> {
 function listenToKeys(widget: CesiumWidget, eye: Eye, sketch: Sketch): () => void {
   const { camera, canvas } = widget;
   const sketchKeys = (event: KeyboardEvent) => {
-    if (!sketch.active()) return;
+    if (!sketch.active() || (event.target as HTMLElement).closest?.("input, textarea, button, select"))
+      return;
     if (event.key === "Enter") sketch.finish();
     if (event.key === "Backspace") sketch.undo();
   };
-  canvas.addEventListener("keydown", sketchKeys);
+  // The keys of a drawing work wherever the focus is, except where one writes.
+  document.addEventListener("keydown", sketchKeys);
+  const focus = () => canvas.focus({ preventScroll: true });
+  canvas.addEventListener("pointerdown", focus);
   const stop = keys(widget, {
     pan(right, up) {
       const range = (metresPerPixel(widget) ?? 1) * canvas.clientHeight;
@@ -235,7 +251,8 @@ function listenToKeys(widget: CesiumWidget, eye: Eye, sketch: Sketch): () => voi
     zoom: (factor) => void eye.zoom(factor),
   });
   return () => {
-    canvas.removeEventListener("keydown", sketchKeys);
+    document.removeEventListener("keydown", sketchKeys);
+    canvas.removeEventListener("pointerdown", focus);
     stop();
   };
 }

@@ -136,7 +136,7 @@ export function createSketch(stage: Stage): Sketch {
   };
 }
 
-/** One shape on the map: a line over ground and roofs, its points, its figure. */
+/** One shape on the map: a line over the ground, its points, its figure. */
 class Drawing {
   readonly #all = new PrimitiveCollection();
   readonly #dots: BillboardCollection;
@@ -184,7 +184,7 @@ class Drawing {
       new GroundPolylinePrimitive({
         asynchronous: false,
         allowPicking: false,
-        classificationType: ClassificationType.BOTH,
+        classificationType: ClassificationType.TERRAIN,
         appearance: new PolylineColorAppearance(),
         geometryInstances: new GeometryInstance({
           geometry: new GroundPolylineGeometry({ positions, width, arcType: ArcType.GEODESIC }),
