@@ -35,7 +35,7 @@ class Bytes:
         self.at += size
         return values
 
-    def one(self, form: str):  # noqa: ANN201
+    def one(self, form: str):
         return self.take(form)[0]
 
 
