@@ -178,6 +178,9 @@ def base(
 
 def _within(frame: Frame, shapes: NDArray[np.object_]) -> NDArray[np.uint8]:
     """(SIDE, SIDE) uint8: 255 inside of the areas."""
+    whole = shapely.box(*frame.box(1).astuple())
+    if not len(shapes) or shapely.contains(shapes, whole).any():
+        return np.full((SIDE, SIDE), 255 if len(shapes) else 0, np.uint8)
     mask = Canvas(SIDE)
     mask.fill(frame.placed(shapes, CUT), (0.0, 0.0, 0.0, 1.0))
     return mask.pixels()[..., 3]
