@@ -43,7 +43,7 @@ const namesBelow = 0.7;
 const valuesBelow = 3;
 const badgesBelow = 14;
 const windowsBelow = 8;
-const apart = 44;
+const apart = 64;
 const mostLabels = 160;
 /** A sensor that has been silent for longer is drawn grey; milliseconds. */
 const silence = 26 * 3600 * 1000;

@@ -21,7 +21,7 @@ import { tubeShader, widen } from "./tube";
 const clay = "#E9E1DA";
 const ghost = 0.22;
 /** Pipes on the map from above: there, but not before the streets. */
-const seenFromAbove = 0.5;
+const seenFromAbove = 0.35;
 const nightShade = 0.42;
 
 let light: ImageBasedLighting | null = null;

@@ -42,9 +42,6 @@ export async function createGround(scene: Scene): Promise<Ground> {
   globe.enableLighting = false;
   globe.showGroundAtmosphere = false;
   globe.depthTestAgainstTerrain = true;
-  // The county is small and the earth is large: no detour over the levels between.
-  globe.preloadAncestors = false;
-  globe.loadingDescendantLimit = 200;
   const relief = imageryLayers.addImageryProvider(
     await TileMapServiceImageryProvider.fromUrl(buildModuleUrl("Assets/Textures/NaturalEarthII")),
   );
@@ -114,6 +111,7 @@ function mapLayer(url: string, [west, south, east, north]: BBox, labels: boolean
 function tint(globe: Globe, relief: ImageryLayer, palette: Palette, dark: boolean): void {
   globe.baseColor = Color.fromCssColorString(palette.globe);
   globe.undergroundColor = Color.fromCssColorString(palette.underground);
-  relief.alpha = dark ? 0.25 : 0.45;
+  relief.alpha = dark ? 0.2 : 0.22;
   relief.saturation = 0.35;
+  relief.brightness = dark ? 0.7 : 1.3;
 }
