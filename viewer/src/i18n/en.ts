@@ -65,7 +65,6 @@ const en: typeof zh = {
     loading: "Loading",
     show: 'Show "{title}"',
     move: "Drag to order (Alt + ↑ ↓)",
-    other: "Other",
     empty: "There are no data yet. Load a first file with twin ingest, and it appears here.",
     noMatch: 'No layer is called "{q}"',
     notDrawn: "not drawn on the map, but searched and queried",

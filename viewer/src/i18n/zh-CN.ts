@@ -64,7 +64,6 @@ export default {
     loading: "正在加载",
     show: "显示“{title}”",
     move: "拖动以排序（Alt + ↑ ↓）",
-    other: "其他",
     empty: "这里还没有数据。用 twin ingest 载入第一份文件，它会出现在这里。",
     noMatch: "没有名字里带“{q}”的图层",
     notDrawn: "此层不在图上绘制，可以搜索和查询",
