@@ -63,14 +63,15 @@ def serve(home: Home = None, port: Port = 8000, host: Host = "127.0.0.1", *, any
 
 def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: Callable[[Any], None]) -> None:
     from api.home import STATIC, served
-    from api.serve import run
+    from api.serve import listen, run
     from api.upkeep import warm
 
     if not (STATIC / "index.html").exists():
         typer.secho(
             "the viewer is not built (make viewer); the APIs work all the same", err=True, fg="yellow"
         )
-    with served(settings) as twin:
+    listener = listen(host, port, anywhere=anywhere)
+    with listener, served(settings) as twin:
 
         def started(address: str) -> None:
             typer.secho(f"Onemap Twin: {address}", bold=True)
@@ -79,7 +80,7 @@ def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: C
             begin(twin)
             threading.Thread(target=warm, args=(twin,), name="warm", daemon=True).start()
 
-        run(twin, host=host, port=port, anywhere=anywhere, static=STATIC, started=started)
+        run(twin, listener, anywhere=anywhere, static=STATIC, started=started)
 
 
 @app.command()

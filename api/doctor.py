@@ -48,7 +48,7 @@ def _font() -> Finding:
     from pipelines.drawing import text
 
     try:
-        return Finding(what="map font", fine=True, detail=" ".join(text.font(12).getname()))
+        return Finding(what="map font", fine=True, detail=str(text.font(12).getname()[0]))
     except (ImportError, OSError) as error:
         return Finding(what="map font", fine=False, detail=f"{error}; install the package again")
 

@@ -69,21 +69,11 @@ class Patient(H11Protocol):
 
 
 def run(
-    twin: Twin, *, host: str, port: int, anywhere: bool, static: Path, started: Callable[[str], None]
+    twin: Twin, listener: socket.socket, *, anywhere: bool, static: Path, started: Callable[[str], None]
 ) -> None:
-    """Serve until a signal ends it.
-
-    Raises:
-        InvalidParameter: the port is taken, or the address is not this machine's own and nobody said --open.
-    """
-    if not anywhere and not loopback(host):
-        raise InvalidParameter(
-            f"--host {host} is open to other machines and no rights are set: everybody could read and write. "
-            "Say --open if that is meant"
-        )
-    listener = listen(host, port)
-    actual = listener.getsockname()[1]
-    app = create_app(twin, static=static, anywhere=anywhere, started=lambda: started(address(host, actual)))
+    """Serve on a socket until a signal ends it."""
+    host, port = listener.getsockname()[:2]
+    app = create_app(twin, static=static, anywhere=anywhere, started=lambda: started(address(host, port)))
     configuration = uvicorn.Config(
         app,
         http=Patient,
@@ -98,16 +88,17 @@ def run(
     uvicorn.Server(configuration).run(sockets=[listener])
 
 
-def loopback(host: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
+    """A listening socket; it is taken before anything slow begins.
 
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; the port is taken before anything slow begins."""
+    Raises:
+        InvalidParameter: the port is taken, or the address is not this machine's own and nobody said --open.
+    """
+    if not anywhere and not loopback(host):
+        raise InvalidParameter(
+            f"--host {host} is open to other machines and no rights are set: everybody could read and write. "
+            "Say --open if that is meant"
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -120,6 +111,14 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
     listener.listen(512)
     return listener
+
+
+def loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def address(host: str, port: int) -> str:

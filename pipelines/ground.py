@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -346,7 +347,7 @@ def rasters(table: pa.Table, layer: str, folder: Path) -> list[Raster]:
     ]
 
 
-def _columns(tables: list[pa.Table], names: tuple[str, ...], dtype: type) -> NDArray[np.generic]:
+def _columns(tables: list[pa.Table], names: tuple[str, ...], dtype: type) -> NDArray[Any]:
     """(rows, len(names)): the columns of all tables, one below the other."""
     parts = [np.column_stack([t.column(n).to_numpy() for n in names]) for t in tables if t.num_rows]
     return np.concatenate(parts).astype(dtype) if parts else np.empty((0, len(names)), dtype)

@@ -28,7 +28,7 @@ from pipelines.frames import Prepared
 from pipelines.reading import Request
 from twin import errors
 from twin.gazetteer import describe
-from twin.model import Mode, Report
+from twin.model import Mode, Rejected, Report
 from twin.policy import Policy
 from twin.settings import Settings
 from twin.store import Store
@@ -86,7 +86,9 @@ def take(store: Store, part: Prepared, settings: Settings, progress: Progress = 
 
 def _observations(store: Store, part: Prepared, batches: Iterable[Batch]) -> str:
     """Take a delivery's observations; what became of them, in words."""
-    taken, rejected, notes = 0, [], []
+    taken = 0
+    rejected: list[Rejected] = []
+    notes: list[str] = []
     for batch in batches:
         observe(store, part.layer.id, batch, source=part.delivery.source)
         taken += len(batch.table)

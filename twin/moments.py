@@ -19,10 +19,14 @@ def parse(text: str, name: str = "datetime") -> datetime:
         InvalidParameter: it is neither; names the parameter.
     """
     if not DATE.match(text):
-        raise InvalidParameter(f"{name}={text[:200]!r} is no RFC 3339 date or date-time, such as 2025-07-01T00:00:00Z")
+        raise InvalidParameter(
+            f"{name}={text[:200]!r} is no RFC 3339 date or date-time, such as 2025-07-01T00:00:00Z"
+        )
     try:
         # A plus sign in a query string arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+") if len(text) > len("2025-07-01 00:00:00") else text)
+        moment = datetime.fromisoformat(
+            text.replace(" ", "+") if len(text) > len("2025-07-01 00:00:00") else text
+        )
     except ValueError as error:
         raise InvalidParameter(f"{name}={text[:200]!r}: {error}") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -38,7 +42,8 @@ def parse_extent(text: str, name: str = "datetime") -> datetime | Interval:
         return parse(text, name)
     start, _, end = text.partition("/")
     interval = Interval(
-        start=None if start in OPEN_ENDS else parse(start, name), end=None if end in OPEN_ENDS else parse(end, name)
+        start=None if start in OPEN_ENDS else parse(start, name),
+        end=None if end in OPEN_ENDS else parse(end, name),
     )
     if interval.start and interval.end and interval.start > interval.end:
         raise InvalidParameter(f"{name}={text[:200]!r} starts after it ends")

@@ -74,7 +74,9 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
             given[f.name] = _number(f"TWIN_{f.name.upper()}", environment[f"TWIN_{f.name.upper()}"])
     known = {f.name for f in fields(Settings)} - {"home"}
     if unknown := sorted(set(given) - known):
-        raise InvalidParameter(f"twin.toml: no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        raise InvalidParameter(
+            f"twin.toml: no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}"
+        )
     return Settings(home=folder, **given)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import shapely
@@ -29,7 +29,8 @@ class Canvas:
     def __init__(self, side: int, *, margin: int = 0) -> None:
         """`margin` pixels around the square can be drawn on too."""
         self.side = side + 2 * margin
-        self.renderer = RendererAgg(self.side, self.side, 72)
+        # matplotlib leaves its renderers untyped.
+        self.renderer: Any = cast("Any", RendererAgg)(self.side, self.side, 72)
         self.place = Affine2D().scale(1, -1).translate(margin, side + margin)
 
     def fill(self, shapes: NDArray[np.object_], paint: Colour) -> None:

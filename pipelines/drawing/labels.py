@@ -160,4 +160,4 @@ def _dot(image: Image.Image, dot: tuple[float, float, str], halo: str | None) ->
 def _disc(radius: float) -> NDArray[np.uint8]:
     """(17, 17) uint8: an antialiased disc."""
     y, x = np.mgrid[-8:9, -8:9]
-    return (np.clip(radius - np.hypot(x, y) + 0.5, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(radius - np.hypot(x, y) + 0.5, 0, 1) * 255, np.uint8)

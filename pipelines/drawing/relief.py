@@ -46,7 +46,9 @@ def relief(ground: Ground, frame: Frame, palette: Palette) -> Relief | None:
     return Relief(
         tint=_tint(np.where(known, heights, np.nanmean(heights)), palette),
         # In small steps: the noise of floats would double the size of the picture.
-        light=np.rint(_smooth(1 + (_light(heights, frame) - 1) * palette.shade) * STEPS) / np.float32(STEPS),
+        light=(np.rint(_smooth(1 + (_light(heights, frame) - 1) * palette.shade) * STEPS) / STEPS).astype(
+            np.float32
+        ),
         cover=np.clip(_smooth(_wider(known).astype(np.float64)), 0, 1),
     )
 

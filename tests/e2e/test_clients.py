@@ -32,7 +32,9 @@ def parcels(path: Path) -> Path:
         }
         for i in range(30)
     ]  # fmt: skip
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8")
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8"
+    )
     return path
 
 
@@ -51,7 +53,9 @@ def ogrinfo(*arguments: str) -> str:
         if "gdal" in REQUIRED:
             pytest.fail("TWIN_TEST_REQUIRE names gdal, and ogrinfo is not installed (apt: gdal-bin)")
         pytest.skip("ogrinfo is not installed (apt: gdal-bin)")
-    done = subprocess.run([program, "-ro", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [program, "-ro", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ERROR" not in done.stderr, done.stderr
     return done.stdout

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,10 @@ def run(*command: str | Path, **environment: str) -> str:
 
 def uv() -> str:
     for candidate in (ROOT / ".tools" / "bin" / "uv", shutil.which("uv")):
-        if candidate and subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:
+        if (
+            candidate
+            and subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0
+        ):
             return str(candidate)
     pytest.skip("uv is not here; `make test` sets it up")
 
@@ -47,14 +49,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty")
     pinned = folder / "pinned.txt"
-    pinned.write_text(run(uv(), "export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--quiet"), "utf-8")
+    locked = run(uv(), "export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--quiet")
+    pinned.write_text(locked, "utf-8")
     run(uv(), "venv", "--quiet", "--python", sys.executable, folder / "venv")
     python = folder / "venv" / "bin" / "python"
     run(uv(), "pip", "install", "--quiet", "--python", python, "--constraint", pinned, wheel)
-    yield folder / "venv" / "bin" / "twin"
+    return folder / "venv" / "bin" / "twin"
 
 
 def test_it_holds_the_viewer_and_nothing_that_is_only_ours(wheel: Path) -> None:
@@ -72,7 +75,12 @@ def test_it_runs_where_nothing_of_ours_is(installed: Path, tmp_path: Path) -> No
 
     def twin(*arguments: str) -> str:
         done = subprocess.run(
-            [installed, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [installed, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -80,5 +88,7 @@ def test_it_runs_where_nothing_of_ours_is(installed: Path, tmp_path: Path) -> No
     assert "ingest" in twin("--help")
     assert "viewer: built" in twin("doctor")
     source = tmp_path / "a.geojson"
-    source.write_text('{"type":"Feature","properties":{"name":"a"},"geometry":{"type":"Point","coordinates":[118,38]}}')
+    source.write_text(
+        '{"type":"Feature","properties":{"name":"a"},"geometry":{"type":"Point","coordinates":[118,38]}}'
+    )
     assert "1 accepted" in twin("ingest", str(source), "--layer", "a")

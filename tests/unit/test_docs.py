@@ -26,7 +26,9 @@ def test_every_command_is_told_of(command: str) -> None:
     assert f"twin {command}" in TEXT or f"make {command}" in TEXT
 
 
-OPTIONS = sorted({o for c in COMMANDS.values() for p in c.params for o in p.opts if o.startswith("--")} - OBVIOUS)
+OPTIONS = sorted(
+    {o for c in COMMANDS.values() for p in c.params for o in p.opts if o.startswith("--")} - OBVIOUS
+)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -12,7 +12,7 @@ import pytest
 from twin import registry
 
 PAGE = Path(__file__).parents[2] / "docs" / "extend.md"
-BLOCK = re.compile(r"^## .*?`(?P<path>[a-z_/]+\.py)`.*?```python\n(?P<code>.*?)```", re.M | re.S)
+BLOCK = re.compile(r"^## .*?`(?P<path>[a-z_/]+\.py)`.*?```python\n(?P<code>.*?)```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -53,10 +53,11 @@ def test_a_kind_is_one_file(extended: None, tmp_path: Path) -> None:
 
 
 def test_a_process_is_one_file(extended: None) -> None:
+    from tests_support import HOUSES, houses
+
     from api.ogc import schemas
     from api.ogc.processes import processes
     from pipelines.processes.process import Context
-    from tests_support import HOUSES, houses
     from twin.memory_store import MemoryStore
     from twin.model import Delivery
     from twin.policy import Policy

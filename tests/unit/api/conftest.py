@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests_support import HOUSES, SURVEY, houses
 
 from api.app import create_app
 from api.home import INCIDENTS, described
@@ -15,7 +16,6 @@ from api.state import Twin
 from pipelines.ground import Grounds
 from pipelines.search import Index
 from pipelines.tile_cache import TileCache
-from tests_support import HOUSES, SURVEY, houses
 from twin.forest import Forest
 from twin.memory_store import MemoryStore
 from twin.model import Delivery

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 import shapely
 from starlette.testclient import TestClient
+from tests_support import HOUSES, houses
 
 from api.state import Twin
-from tests_support import HOUSES, houses
 from twin.model import Delivery
 
 ITEMS = "/ogc/collections/houses/items"
