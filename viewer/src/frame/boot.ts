@@ -8,7 +8,7 @@ import { inLang } from "../state/format";
 import { decodeLink, encodeLink, type Link, linkedLayers } from "../state/link";
 import { viewOf } from "../state/tree";
 import { notify, sentence } from "./notices";
-import { app, layerOf, ui } from "./store";
+import { app, layerOf, openCard, ui } from "./store";
 
 const theme = "onemap-twin-theme";
 const language = "onemap-twin-language";
@@ -33,6 +33,7 @@ function applyLink(link: Link): void {
     ? link.lang
     : ((localStorage.getItem(language) as "zh" | "en") ?? link.lang);
   ui.panel = link.panel;
+  if (app.selected || app.picked || ui.panel) openCard();
   applyLinkedLayers(link);
 }
 
