@@ -3,7 +3,6 @@ import {
   Cesium3DTileColorBlendMode,
   Cesium3DTileStyle,
   Cesium3DTileset,
-  Color,
   type ImageBasedLighting,
   ShadowMode,
 } from "cesium";
@@ -139,7 +138,9 @@ class Tiles implements Drawn {
       environmentMapOptions: { enabled: false },
       shadows: this.summary.kind === "networks" ? ShadowMode.DISABLED : ShadowMode.ENABLED,
       enableCollision: false,
-      outlineColor: Color.fromCssColorString("#4A4238").withAlpha(0.3),
+      // Cesium rewrites the vertices of outlined content that it also shares between two loads of the same tile: during a
+      // swap the second one would come out as torn triangles. Light and the dark foot carry the edges well enough.
+      showOutline: false,
     };
   }
 
