@@ -8,7 +8,7 @@ import { inLang } from "../state/format";
 import { decodeLink, encodeLink, type Link, linkedLayers } from "../state/link";
 import { viewOf } from "../state/tree";
 import { notify, sentence } from "./notices";
-import { app, layerOf, openCard, ui } from "./store";
+import { app, layerOf, openCard, select, ui } from "./store";
 
 const theme = "onemap-twin-theme";
 const language = "onemap-twin-language";
@@ -143,7 +143,7 @@ function readCatalogueSoon(): void {
         for (const id of fresh) announceLayer(id);
       })
       .catch((error: unknown) => notify(sentence(error), { tone: "bad" }));
-  }, 300);
+  }, 80);
 }
 
 function announceLayer(id: string): void {
@@ -157,9 +157,24 @@ function isSelected(event: Pick<ChangeEvent, "layer" | "ids">): boolean {
   return event.ids === null || event.ids.includes(app.selected.id);
 }
 
+/** Somebody else's incident is news; one's own is open already. */
+async function announceIncident(id: string): Promise<void> {
+  if (app.selected?.id === id) return;
+  try {
+    const { properties } = await server.feature("incidents", id, { at: null, known: null });
+    const { t } = i18n.global;
+    const action = { label: t("incident.see"), run: () => select({ layer: "incidents", id }) };
+    notify(t("incident.new", { title: String(properties.title ?? id) }), { tone: "bad", action });
+  } catch (error) {
+    notify(sentence(error), { tone: "bad" });
+  }
+}
+
 function hearChanges(): void {
   onLive("change", (event) => {
     readCatalogueSoon();
+    const [incident] = event.layer === "incidents" && event.kind === "added" ? (event.ids ?? []) : [];
+    if (incident) setTimeout(() => void announceIncident(incident), 800);
     if (isSelected(event)) ui.stale += 1;
   });
   onLive("observation", (event) => {
