@@ -30,6 +30,11 @@ export const DRAWING: Drawing = {
   draw: (stage, summary) => new Tiles(stage, summary),
 };
 
+/** The key of a tileset's state; an object of its own where the server gives none, so that it equals no other. */
+function versionOf({ asset }: Cesium3DTileset): unknown {
+  return (asset as { tilesetVersion?: string }).tilesetVersion ?? asset;
+}
+
 class Tiles implements Drawn {
   #tileset: Cesium3DTileset | null = null;
   #view: LayerView | null = null;
@@ -93,7 +98,11 @@ class Tiles implements Drawn {
     try {
       const fresh = await Cesium3DTileset.fromUrl(this.#address, this.#options());
       if (this.#stale(run)) fresh.destroy();
-      else await this.#bring(fresh, run);
+      else if (this.#tileset && versionOf(fresh) === versionOf(this.#tileset)) {
+        // The same state under another address: nothing to exchange.
+        fresh.destroy();
+        this.stage.report(this.summary.id, "ready");
+      } else await this.#bring(fresh, run);
     } catch (cause) {
       if (!this.#stale(run)) this.stage.report(this.summary.id, "failed", (cause as Error).message);
     }
@@ -138,8 +147,7 @@ class Tiles implements Drawn {
       environmentMapOptions: { enabled: false },
       shadows: this.summary.kind === "networks" ? ShadowMode.DISABLED : ShadowMode.ENABLED,
       enableCollision: false,
-      // Cesium rewrites the vertices of outlined content that it also shares between two loads of the same tile: during a
-      // swap the second one would come out as torn triangles. Light and the dark foot carry the edges well enough.
+      // Outlines rewrite vertices that two loads of one tile share; light and the dark foot carry the edges well enough.
       showOutline: false,
     };
   }
