@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -58,13 +57,14 @@ def demo(home: Home = None, port: Port = 8000, host: Host = "127.0.0.1", *, anyw
 @app.command()
 def serve(home: Home = None, port: Port = 8000, host: Host = "127.0.0.1", *, anywhere: Open = False) -> None:
     """Serve what is in TWIN_HOME."""
-    _serve(load(home=home), host, port, anywhere=anywhere, begin=lambda twin: twin.ready.set())
+    from api.upkeep import ready
+
+    _serve(load(home=home), host, port, anywhere=anywhere, begin=ready)
 
 
 def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: Callable[[Any], None]) -> None:
     from api.home import STATIC, served
     from api.serve import listen, run
-    from api.upkeep import warm
 
     if not (STATIC / "index.html").exists():
         typer.secho(
@@ -78,7 +78,6 @@ def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: C
             typer.echo("  open to everybody on this machine: no rights are set" if not anywhere else
                        "  OPEN TO OTHER MACHINES, and no rights are set")  # fmt: skip
             begin(twin)
-            threading.Thread(target=warm, args=(twin,), name="warm", daemon=True).start()
 
         run(twin, listener, anywhere=anywhere, static=STATIC, started=started)
 

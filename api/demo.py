@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from api.state import Twin
+from api.upkeep import ready
 from pipelines.ingest import ingest
 from pipelines.reading import Request, request
 from twin.errors import TwinError
@@ -27,7 +28,7 @@ DONE = "demo"
 def start(twin: Twin, say: Say) -> None:
     """Fill an empty twin with the county in the background; the server is ready when it is in."""
     if twin.store.kept(DONE):
-        twin.ready.set()
+        ready(twin)
         return
     threading.Thread(target=_fill, args=(twin, say), name="demo", daemon=True).start()
 
@@ -35,7 +36,7 @@ def start(twin: Twin, say: Say) -> None:
 def _fill(twin: Twin, say: Say) -> None:
     try:
         build(twin.store, twin.settings, say, lambda text: setattr(twin, "starting", text))
-        twin.ready.set()
+        ready(twin)
     except TwinError as error:
         twin.starting = str(error)
         say(f"the sample county did not go in: {error}")

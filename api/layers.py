@@ -28,7 +28,7 @@ def site(twin: Here) -> Response:
     """What the viewer needs before anything else."""
     states = twin.store.layers(twin.policy)
     said: dict[str, Any] = orjson.loads(twin.store.kept("site") or b"{}")
-    box = cards.corners(_extent(states))
+    box = cards.corners(landing(states))
     return json(
         {
             "title": said.get("title", UNTITLED),
@@ -44,7 +44,7 @@ def site(twin: Here) -> Response:
     )
 
 
-def _extent(states: tuple[LayerState, ...]) -> BBox | None:
+def landing(states: tuple[LayerState, ...]) -> BBox | None:
     """The box of what is in the twin; a layer that spans the world does not decide it."""
     boxes = [s.bbox for s in states if s.bbox and s.count and s.bbox.east - s.bbox.west < 20]
     boxes = boxes or [s.bbox for s in states if s.bbox and s.count]

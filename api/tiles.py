@@ -120,13 +120,30 @@ def drawn(request: Request, z: str, x: str, name: str, twin: Here) -> Response:
         dark=flag(said, "dark", default=False),
         labels=flag(said, "labels", default=True),
     )
-    address, when = mercator_address(z, x, y), moments(said, twin)
-    key = map_tiles.etag(twin.source, address, **when, policy=twin.policy, style=style)
+    when = moments(said, twin)
+    key, make = drawing(twin, mercator_address(z, x, y), when["at"], when["known"], style)
+    return kept(request, twin, key, make, PNG)
+
+
+def drawing(
+    twin: Twin, address: tuple[int, int, int], at: datetime, known: datetime, style: map_tiles.Style
+) -> tuple[str, Callable[[], bytes]]:
+    """The key of a picture of the map, and what draws it."""
+    key = map_tiles.etag(twin.source, address, at=at, known=known, policy=twin.policy, style=style)
 
     def make() -> bytes:
-        return map_tiles.draw(twin.source, address, **when, policy=twin.policy, style=style)
+        return map_tiles.draw(twin.source, address, at=at, known=known, policy=twin.policy, style=style)
 
-    return kept(request, twin, key, make, PNG)
+    return key, make
+
+
+def predraw(
+    twin: Twin, address: tuple[int, int, int], at: datetime, known: datetime, style: map_tiles.Style
+) -> None:
+    """Have a picture of the map in the cache."""
+    key, make = drawing(twin, address, at, known, style)
+    z, x, y = address
+    twin.cache.get(f"/tiles/map/{z}/{x}/{y}.png {key}", make)
 
 
 def flag(said: dict[str, str], name: str, *, default: bool) -> bool:
