@@ -238,7 +238,8 @@ export type Impact = Record<string, ImpactMember>;
 
 export interface ChangeEvent {
   layer: string;
-  kind?: "added" | "changed" | "removed" | "layer" | "observation";
+  /** "rows" when features came, changed or went; "layer" when the catalogue did. */
+  kind?: string;
   ids: string[] | null;
   bbox: BBox | null;
   version: number;

@@ -173,8 +173,8 @@ async function announceIncident(id: string): Promise<void> {
 function hearChanges(): void {
   onLive("change", (event) => {
     readCatalogueSoon();
-    const [incident] = event.layer === "incidents" && event.kind === "added" ? (event.ids ?? []) : [];
-    if (incident) setTimeout(() => void announceIncident(incident), 800);
+    const [incident, ...others] = event.layer === "incidents" ? (event.ids ?? []) : [];
+    if (incident && others.length === 0) setTimeout(() => void announceIncident(incident), 800);
     if (isSelected(event)) ui.stale += 1;
   });
   onLive("observation", (event) => {
