@@ -65,7 +65,7 @@ format: .venv/.ready ## put the code into its form
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 
 bench: setup ## ratios against peers, both sides in the same minute
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python tests/bench/run.py
 
 wheel: setup ## a wheel with the viewer and the sample generator inside
 	@$(UV) build --wheel --quiet && ls dist/*.whl

@@ -1,21 +1,18 @@
 """Buildings to 3D Tiles: against py3dtiles' `export` on the same footprints, how it grows, and what an edit costs.
 
-    python tests/bench/bench_buildings.py [--million]
+    python tests/bench/run.py buildings
 
 Ours reads footprints out of a DuckDB store, stands them on a terrain layer, and writes every tileset JSON
 and GLB into a folder. py3dtiles gets the same buildings as solids that are already extruded and stood on the
 ground, one WKB file each, which is what it reads; making those is not counted. It runs in an environment of
-its own (`.tools/bench-py3dtiles`, made once), its imports are not counted either.
+its own (under `.cache/bench`, made once), its imports are not counted either.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,28 +24,26 @@ import pyarrow as pa
 import rasterio
 import shapely
 from affine import Affine
+from figures import Bench, Figure, PeerMissing, at_least, below, environment, said, versions
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from layers import buildings, terrain  # noqa: E402
-from layers.conform import conform  # noqa: E402
-from pipelines import bake  # noqa: E402
-from pipelines.ground import Grounds  # noqa: E402
-from pipelines.readers.raster import READER  # noqa: E402
-from pipelines.readers.reader import Options  # noqa: E402
-from twin.duckdb_store import DuckDBStore  # noqa: E402
-from twin.forest import Forest  # noqa: E402
-from twin.model import Delivery, Layer, Mode, Titles  # noqa: E402
-from twin.place import to_crs84  # noqa: E402
-from twin.policy import Policy  # noqa: E402
-from twin.space import crs  # noqa: E402
-from twin.table import Batch, columns_of  # noqa: E402
+from layers import buildings, terrain
+from layers.conform import conform
+from pipelines import bake
+from pipelines.ground import Grounds
+from pipelines.readers.raster import READER
+from pipelines.readers.reader import Options
+from twin.duckdb_store import DuckDBStore
+from twin.forest import Forest
+from twin.model import Delivery, Layer, Mode, Titles
+from twin.place import to_crs84
+from twin.policy import Policy
+from twin.space import crs
+from twin.table import Batch, columns_of
 
 OPEN = Policy.open()
 WEST, SOUTH = 116.0, 39.0
 SURVEY = datetime(2025, 7, 1, tzinfo=UTC)
-PEER = ROOT / ".tools" / "bench-py3dtiles"
+PACKAGES = ("py3dtiles==12.1.1", "psycopg2-binary")
 STEP = 50_000
 EXPORT = """
 import sys, time
@@ -208,46 +203,32 @@ def solids(source: bake.Source, count: int, folder: Path) -> None:
         (folder / f"{i:05}.wkb").write_bytes(body)
 
 
-def peer(solid: Path, out: Path) -> float | str:
-    """Seconds that py3dtiles' export takes, or why it could not be run."""
-    python = PEER / "bin" / "python"
-    own = ROOT / ".tools" / "bin" / "uv"
-    uv = str(own) if own.exists() else "uv"
-    if not python.exists():
-        base = str(Path(sys.executable).resolve())
-        made = subprocess.run(
-            [uv, "venv", "-q", "--no-managed-python", "--python", base, str(PEER)], check=False
-        )
-        if made.returncode:
-            return "no environment for py3dtiles could be made"
-    get = [uv, "pip", "install", "-q"]
-    got = subprocess.run([*get, "--python", str(python), "py3dtiles==12.1.1", "psycopg2-binary"], check=False)
-    if got.returncode:
-        return "py3dtiles 12.1.1 could not be installed"
-    done = subprocess.run(
-        [python, "-c", EXPORT, str(solid), str(out)], capture_output=True, text=True, check=False
-    )
-    return float(done.stdout.split()[-1]) if not done.returncode else done.stderr[-300:]
-
-
-def compared(count: int = 10_000) -> None:
+def compared(count: int) -> Iterator[Figure]:
     """Both sides on the same buildings, in the same minute."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         source, _, took = town(home, count)
-        (home / "solid").mkdir()
-        solids(source, count, home / "solid")
         runs = [write_all(fresh(source), home / f"ours{i}")[2] for i in range(3)]
-        (home / "theirs" / "tiles").mkdir(parents=True)
-        theirs = peer(home / "solid", home / "theirs")
         ours = min(runs)
-        print(f"{count:,} buildings into the store: {took:.2f} s")
-        print(f"ours    {ours:.2f} s, {count / ours:,.0f} buildings/s (first run {runs[0]:.2f} s)")
-        if isinstance(theirs, str):
-            print(f"theirs  not run: {theirs}")
+        yield Figure(what=f"{count:,} buildings into the store", value=took, unit="s")
+        yield Figure(
+            what="ours: clamped, into a folder, best of three", value=count / ours, unit="buildings/s"
+        )
+        yield Figure(what="ours: first run", value=count / runs[0], unit="buildings/s")
+        try:
+            python = environment("py3dtiles", *PACKAGES)
+            (home / "solid").mkdir()
+            solids(source, count, home / "solid")
+            (home / "theirs" / "tiles").mkdir(parents=True)
+            theirs = float(said([python, "-c", EXPORT, home / "solid", home / "theirs"]).split()[-1])
+        except PeerMissing as missing:
+            yield Figure(what="theirs: not run", value=str(missing))
             return
-        print(f"theirs  {theirs:.2f} s, {count / theirs:,.0f} buildings/s")
-        print(f"ratio   {theirs / ours:.1f} (with the way into the store {theirs / (ours + took):.1f})")
+        yield Figure(
+            what=f"theirs: {versions(python, 'py3dtiles')}", value=count / theirs, unit="buildings/s"
+        )
+        yield at_least("ratio of the sides", theirs / ours, "x", 30)
+        yield Figure(what="ratio, our way into the store counted too", value=theirs / (ours + took), unit="x")
 
 
 def fresh(source: bake.Source) -> bake.Source:
@@ -255,22 +236,22 @@ def fresh(source: bake.Source) -> bake.Source:
     return bake.Source(store=source.store, forest=Forest(source.store), ground=source.ground)
 
 
-def grown(counts: list[int]) -> None:
-    """How the time grows with the number of buildings; a million is sampled."""
-    for count in counts:
-        with tempfile.TemporaryDirectory() as name:
-            home = Path(name)
-            source, layer, took = town(home, count)
-            documents, contents, seconds = write_all(source, home / "out", most=1000)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{count:>9,}  in {took:6.1f} s  {documents} JSON + {contents} GLB in {seconds:5.1f} s "
-                f"({1000 * seconds / (documents + contents):.1f} ms each)  peak {peak:,.0f} MB"
-            )
-            edited(source, layer, count)
+def grown(count: int) -> Iterator[Figure]:
+    """What one size takes; of very many tiles a thousand are made."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        source, layer, took = town(home, count)
+        documents, contents, seconds = write_all(source, home / "out", most=1000)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        made = documents + contents
+        yield Figure(what=f"{count:,} buildings into the store", value=took, unit="s")
+        yield Figure(what=f"{count:,}: {documents} JSON and {contents} GLB", value=seconds, unit="s")
+        yield Figure(what=f"{count:,}: a file of the tileset", value=1000 * seconds / made, unit="ms")
+        yield Figure(what=f"{count:,}: peak memory so far", value=peak, unit="MB")
+        yield from edited(source, layer, count)
 
 
-def edited(source: bake.Source, layer: Layer, count: int, rounds: int = 20) -> None:
+def edited(source: bake.Source, layer: Layer, count: int, rounds: int = 20) -> Iterator[Figure]:
     """From an edit of one building to its new tile, after some rounds of edits."""
     random = np.random.default_rng(3)
     waits, changed = [], []
@@ -288,9 +269,9 @@ def edited(source: bake.Source, layer: Layer, count: int, rounds: int = 20) -> N
         changed.append(len(bodies))
         before |= set(fresh_uris)
     commit, serve = (1000 * float(np.median(w)) for w in zip(*waits, strict=True))
-    print(
-        f"           one edit: commit {commit:.0f} ms, its tile {serve:.0f} ms; tiles made again {max(changed)}"
-    )
+    yield Figure(what=f"{count:,}: commit of one edit, in process", value=commit, unit="ms")
+    yield Figure(what=f"{count:,}: its new tile, in process", value=serve, unit="ms")
+    yield below(f"{count:,}: contents made again by it, at most", max(changed), "tiles", 6)
 
 
 def deliveries_of(count: int, which: int, step: int) -> Iterator[Batch]:
@@ -324,14 +305,11 @@ def news(source: bake.Source, body: bytes, known: set[str]) -> list[str]:
     return found
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--million", action="store_true", help="grow to a million (minutes)")
-    million = parser.parse_args().million
-    compared()
-    grown([10_000, 100_000, *([1_000_000] if million else [])])
+def run(quick: bool) -> Iterator[Figure]:
+    """The comparison, then the growth."""
+    yield from compared(1_000 if quick else 10_000)
+    for count in (10_000,) if quick else (10_000, 100_000, 1_000_000):
+        yield from grown(count)
 
 
-if __name__ == "__main__":
-    main()
+BENCH = Bench(name="buildings", title="footprints to 3D Tiles against py3dtiles export", run=run)

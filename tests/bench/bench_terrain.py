@@ -1,42 +1,38 @@
 """Terrain tiles: against pydelatin + quantized-mesh-encoder on the same DEM.
 
-    python tests/bench/bench_terrain.py
+    python tests/bench/run.py terrain
 
 Both make a mesh of the same tiles' heights to the same error and encode it with normals; the peer's is the
 irregular one, so its tiles are smaller and ours are faster to make. A third figure is ours on the way of a
 request: posts sampled out of the COG in its own CRS first. The peer runs in an environment of its own
-(`.tools/bench-delatin`, made once). The sides run in turns, three times each; the best of each counts.
+(under `.cache/bench`, made once). The sides run in turns, three times each; the best of each counts.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
-import venv
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import rasterio
 import shapely
 from affine import Affine
+from figures import Bench, Figure, PeerMissing, at_least, environment, said, versions
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+from pipelines import terrain_tiles
+from pipelines.ground import Ground, deepest, fewest, span, tolerance
+from pipelines.heights import Raster
+from pipelines.readers.raster import READER
+from pipelines.readers.reader import Options
+from tiles import quantized_mesh
+from tiles.tin import enough
+from twin.model import BBox
+from twin.space import crs, to_crs84
 
-from pipelines import terrain_tiles  # noqa: E402
-from pipelines.ground import Ground, deepest, fewest, span, tolerance  # noqa: E402
-from pipelines.heights import Raster  # noqa: E402
-from pipelines.readers.raster import READER  # noqa: E402
-from pipelines.readers.reader import Options  # noqa: E402
-from tiles import quantized_mesh  # noqa: E402
-from tiles.tin import enough  # noqa: E402
-from twin.model import BBox  # noqa: E402
-from twin.space import crs, to_crs84  # noqa: E402
-
-PEER = ROOT / ".tools" / "bench-delatin"
+PACKAGES = ("pydelatin==0.4.0", "quantized-mesh-encoder==0.5.0")
 SIDE = 1025
 CELL = 5.0
 ROUNDS = 3
@@ -125,50 +121,49 @@ def ours(of: Ground, tiles: list[tuple[int, int, int]]) -> tuple[float, int]:
     return time.perf_counter() - start, size
 
 
-def peer(of: Ground, tiles: list[tuple[int, int, int]], error: float, folder: Path) -> tuple[float, int]:
+def peer(
+    python: Path, of: Ground, tiles: list[tuple[int, int, int]], error: float, folder: Path
+) -> tuple[float, int]:
     """Seconds and bytes of the peer on the same tiles' heights."""
     file = folder / "tiles.npz"
     heights = [np.nan_to_num(of.posts(a)[1:-1, 1:-1][::-1]).astype(np.float32) for a in tiles]
     boxes = [terrain_tiles.box(*a) for a in tiles]
     np.savez(file, heights=np.stack(heights), bounds=np.array([b.astuple() for b in boxes]))
-    command = [PEER / "bin" / "python", "-c", PEER_CODE, file, str(error)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    seconds, size = done.stdout.split()
+    seconds, size = said([python, "-c", PEER_CODE, file, str(error)]).split()
     return float(seconds), int(size)
 
 
-def environment() -> None:
-    """The peer's packages, once."""
-    if not (PEER / "bin" / "python").exists():
-        venv.create(PEER, with_pip=True)
-        packages = ["pydelatin", "quantized-mesh-encoder"]
-        install = [PEER / "bin" / "python", "-m", "pip", "install", "--quiet", *packages]
-        subprocess.run(install, check=True)
+def turns(python: Path | None, heights: np.ndarray, folder: Path) -> Iterator[Figure]:
+    """Both sides in turns on one DEM; the best round of each counts."""
+    found = ground(heights, folder)
+    tiles = addresses(found)
+    error = tolerance(tiles[0][0])
+    runs: dict[str, list[tuple[float, int]]] = {"ours": [], "ours, out of the COG": [], "theirs": []}
+    for _ in range(ROUNDS):
+        runs["ours, out of the COG"].append(requested(found, tiles))
+        runs["ours"].append(ours(found, tiles))
+        if python:
+            runs["theirs"].append(peer(python, found, tiles, error, folder))
+    best = {side: min(run) for side, run in runs.items() if run}
+    for side, (seconds, size) in best.items():
+        what = f"{side}: {len(tiles)} tiles, error {error:.2f} m, {size / len(tiles) / 1e3:.1f} kB a tile"
+        yield Figure(what=what, value=len(tiles) / seconds, unit="tiles/s")
+    if python:
+        yield at_least("ratio of the sides", best["theirs"][0] / best["ours"][0], "x", 1)
 
 
-def main() -> None:
-    """Run and print."""
-    environment()
-    print(f"terrain tiles of 65 x 65 posts from a {SIDE} x {SIDE} DEM · {datetime.now(UTC):%Y-%m-%d %H:%M}Z")
-    for name, rough in (("smooth", 0.0), ("rough", 1.0)):
+def run(quick: bool) -> Iterator[Figure]:
+    """Smooth ground and rough ground."""
+    python = None
+    try:
+        python = environment("delatin", *PACKAGES)
+        yield Figure(what="theirs", value=versions(python, *(p.split("==")[0] for p in PACKAGES)))
+    except PeerMissing as missing:
+        yield Figure(what="theirs: not run", value=str(missing))
+    for name, rough in (("smooth", 0.0), ("rough", 1.0))[: 1 if quick else 2]:
         with tempfile.TemporaryDirectory() as home:
-            folder = Path(home)
-            found = ground(hills(rough), folder)
-            tiles = addresses(found)
-            error = tolerance(tiles[0][0])
-            runs: dict[str, list[tuple[float, int]]] = {"ours": [], "requested": [], "peer": []}
-            for _ in range(ROUNDS):
-                runs["requested"].append(requested(found, tiles))
-                runs["ours"].append(ours(found, tiles))
-                runs["peer"].append(peer(found, tiles, error, folder))
-            best = {side: min(run) for side, run in runs.items()}
-            print(f"  {name} ground, {len(tiles)} tiles, error {error:.3f} m, with normals")
-            for side, (seconds, size) in best.items():
-                print(
-                    f"    {side:10} {len(tiles) / seconds:6,.0f} tiles/s, {size / len(tiles) / 1e3:.1f} kB a tile"
-                )
-            print(f"    ratio ours : peer {best['peer'][0] / best['ours'][0]:.1f}")
+            for figure in turns(python, hills(rough), Path(home)):
+                yield replace(figure, what=f"{name} ground, {figure.what}")
 
 
-if __name__ == "__main__":
-    main()
+BENCH = Bench(name="terrain", title="quantized-mesh against pydelatin + quantized-mesh-encoder", run=run)

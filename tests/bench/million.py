@@ -1,0 +1,142 @@
+"""What the benches of a large layer share: the file, processes watched while they work, a running server."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import orjson
+import psutil
+import pyogrio
+import shapely
+from bench_buildings import SOUTH, WEST, footprints, side
+
+ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)")
+TICK = 0.02
+"""Seconds between two looks at the memory."""
+
+
+def geopackage(
+    path: Path, count: int, *, only: np.ndarray | None = None, taller: np.ndarray | None = None
+) -> Path:
+    """A town's footprints as a GeoPackage: all or only some rows; some of them 1.5 m taller."""
+    shapes, heights = footprints(count)
+    rows = np.arange(count) if only is None else only
+    raised = heights.copy()
+    raised[[] if taller is None else taller] += 1.5
+    fields = {
+        "code": np.array([f"B{i:07}" for i in rows], object),
+        "name": np.array([f"楼{i}" for i in rows], object),
+        "height": np.round(raised[rows], 2),
+        "storeys": np.maximum(heights[rows] // 3, 1).astype(np.int32),
+        "use": np.where(rows % 7, "residential", "office").astype(object),
+    }
+    save(path, np.asarray(shapely.to_wkb(shapes[rows]), object), fields)
+    return path
+
+
+def save(path: Path, shapes: np.ndarray, fields: dict[str, np.ndarray]) -> None:
+    """Rows as a GeoPackage of polygons in WGS 84."""
+    pyogrio.raw.write(
+        path,
+        geometry=shapes,
+        field_data=list(fields.values()),
+        fields=list(fields),
+        geometry_type="Polygon",
+        crs="EPSG:4326",
+        driver="GPKG",
+        layer="buildings",
+    )
+
+
+class Memory:
+    """The memory of a process and of those that it starts, looked at while inside."""
+
+    def __init__(self, *roots: int) -> None:
+        self._roots = roots
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.together = 0
+        """Bytes: the largest sum of resident memory at one moment."""
+        self.each: dict[str, int] = {}
+        """Bytes: the largest resident memory of each process, by what it runs."""
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(TICK):
+            total = 0
+            for process in self._processes():
+                with suppress(psutil.Error, IndexError):
+                    words, size = process.cmdline(), process.memory_info().rss
+                    name = "reader" if "pipelines.reading" in words else words[words.index("-m") + 2]
+                    self.each[name] = max(self.each.get(name, 0), size)
+                    total += size
+            self.together = max(self.together, total)
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        for root in self._roots:
+            with suppress(psutil.Error):
+                process = psutil.Process(root)
+                yield process
+                yield from process.children(recursive=True)
+
+
+def ingested(home: Path, *arguments: str, server: int | None = None) -> tuple[dict[str, int], float, Memory]:
+    """`twin ingest` with its report, seconds from start to end, and the memory it took (the server's, too)."""
+    command = [sys.executable, "-m", "api.cli", "ingest", *arguments, "--json"]
+    start = time.perf_counter()
+    environment = {**os.environ, "TWIN_HOME": str(home)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        with Memory(process.pid, *([server] if server else [])) as memory:
+            out, err = process.communicate()
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        raise RuntimeError((err or out).decode()[-1000:])
+    return orjson.loads(out)[0], seconds, memory
+
+
+@contextmanager
+def served(home: Path) -> Iterator[tuple[httpx2.Client, int]]:
+    """A server of a home, as `twin serve` runs it: a client of it and its process."""
+    command = [sys.executable, "-u", "-m", "api.cli", "serve", "--port", "0"]
+    environment = {**os.environ, "TWIN_HOME": str(home)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            found = next((m for line in process.stdout if (m := ADDRESS.search(line))), None)
+            if found is None:
+                raise RuntimeError("the server did not start")
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            with httpx2.Client(base_url=found[1], timeout=120) as client:
+                yield client, process.pid
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def windows(count: int, metres: float, number: int, seed: int = 5) -> list[str]:
+    """Windows of so many metres a side, somewhere in the town, as `bbox` values."""
+    low = np.random.default_rng(seed).uniform(0.001, side(count) - metres / 86_000, (number, 2))
+    low += [WEST, SOUTH]
+    high = low + [metres / 86_000, metres / 111_000]
+    return [",".join(f"{v:.6f}" for v in (*a, *b)) for a, b in zip(low, high, strict=True)]
