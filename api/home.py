@@ -46,7 +46,7 @@ def opened(settings: Settings) -> Iterator[DuckDBStore]:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"{settings.home} cannot be made: {error.strerror}; set TWIN_HOME") from error
-    store = DuckDBStore(settings.database, memory_mb=settings.memory_mb)
+    store = DuckDBStore(settings.database, memory_mb=settings.memory_mb, seconds=settings.query_seconds)
     try:
         yield store
     finally:

@@ -29,7 +29,7 @@ from twin import duckdb_streams as streams_
 from twin.changes import Listeners
 from twin.duckdb_schema import CATALOGUE, Held, held_from, literal
 from twin.duckdb_stage import Stage, arrow
-from twin.errors import Conflict, FeatureNotFound, LayerNotFound, StorageFull
+from twin.errors import Conflict, FeatureNotFound, LayerNotFound, StorageFull, TimeLimit
 from twin.model import (
     MAIN,
     OPEN,
@@ -54,6 +54,8 @@ log = logging.getLogger(__name__)
 
 MEMORY_MB: Final = 4096
 THREADS: Final = 2
+SECONDS: Final = 60.0
+"""A read that takes longer is broken off."""
 LOOSE: Final = 0.05
 """The share of rows out of order from which on a layer is put in order again."""
 
@@ -72,8 +74,10 @@ class DuckDBStore:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         memory_mb: int = MEMORY_MB,
         threads: int = THREADS,
+        seconds: float = SECONDS,
     ) -> None:
         self._now = now
+        self._seconds = seconds
         self._con = catalogue.opened(str(path), memory_mb, threads)
         self._lock = threading.RLock()
         self._listeners = Listeners()
@@ -112,6 +116,22 @@ class DuckDBStore:
             yield cursor
         finally:
             cursor.close()
+
+    @contextmanager
+    def _asked(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for a question that somebody waits for: it is broken off at the time limit."""
+        with self._cursor() as cursor:
+            watch = threading.Timer(self._seconds, cursor.interrupt)
+            watch.daemon = True
+            watch.start()
+            try:
+                yield cursor
+            except duckdb.InterruptException as error:
+                raise TimeLimit(
+                    f"the query took longer than {self._seconds:g} s; ask for less, or try again later"
+                ) from error
+            finally:
+                watch.cancel()
 
     @contextmanager
     def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -200,7 +220,7 @@ class DuckDBStore:
         if query == Query(layer=query.layer, policy=query.policy, limit=query.limit):
             return self._state(held).count
         statement, params = sql.count(query, held.tables, self._moment(), DUCKDB)
-        with self._cursor() as cursor:
+        with self._asked() as cursor:
             return int(cursor.execute(statement, params).fetchall()[0][0])
 
     def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
@@ -218,7 +238,7 @@ class DuckDBStore:
     def _fetched(
         self, statement: str, params: list[Any], columns: dict[str, tuple[str, pa.DataType]]
     ) -> pa.Table:
-        with self._cursor() as cursor:
+        with self._asked() as cursor:
             table = arrow(cursor, statement, params)
         arrays = [table.column(n).cast(kind) for n, (_, kind) in enumerate(columns.values())]
         return pa.table(arrays, schema=pa.schema([(n, kind) for n, (_, kind) in columns.items()]))

@@ -29,6 +29,8 @@ class Settings:
     """Address space of the process that reads a source."""
     reader_seconds: int = 3600
     """Processor time of the process that reads a source."""
+    query_seconds: int = 60
+    """A read of the store that takes longer is broken off with 503."""
     max_body_mb: int = 16
     """The largest body of a request."""
     max_limit: int = 10_000
