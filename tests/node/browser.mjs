@@ -19,8 +19,9 @@ const FLAGS = [
   "--ignore-gpu-blocklist",
 ];
 /** A step that takes longer than this is not going to end. */
-const patience = 100_000;
-const small = { width: 1000, height: 640 };
+const patience = 240_000;
+/** Every pixel is computed by the processor. */
+const small = { width: 1000, height: 520 };
 
 const browser = await chromium.launch({ executablePath: setup.chromium, args: FLAGS });
 /** What no page may do, with the step that it did it in. */
@@ -49,7 +50,7 @@ async function open(link = "", { viewport = small, phone = false, watched = true
     reducedMotion: "reduce",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(45_000);
+  page.setDefaultTimeout(90_000);
   if (watched) watchTraffic(page);
   await before?.(page);
   await page.goto(`${setup.address}/${link ? `#${link}` : ""}`);
@@ -86,7 +87,7 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(steps)) {
   const began = performance.now();
   let [ok, detail] = [true, ""];
   try {
-    detail = (await within(name in pictures ? 4 * patience : patience, step(world))) ?? "";
+    detail = (await within(name in pictures ? 2 * patience : patience, step(world))) ?? "";
   } catch (error) {
     [ok, detail] = [false, String(error.stack ?? error).slice(0, 1500)];
     if (world.kept.page && !world.kept.page.isClosed()) await shot(world.kept.page, `failed-${name}`).catch(() => {});
