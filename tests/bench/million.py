@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import httpx2
 import numpy as np
@@ -19,6 +20,7 @@ import psutil
 import pyogrio
 import shapely
 from bench_buildings import SOUTH, WEST, footprints, side
+from figures import ENVIRONMENTS
 
 ADDRESS = re.compile(r"(http://127\.0\.0\.1:\d+)")
 TICK = 0.02
@@ -58,6 +60,12 @@ def save(path: Path, shapes: np.ndarray, fields: dict[str, np.ndarray]) -> None:
     )
 
 
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a process of ours: compiled modules are kept, as they are wherever it is installed."""
+    given = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**given, "TWIN_HOME": str(home), "PYTHONPYCACHEPREFIX": str(ENVIRONMENTS / "bytecode")}
+
+
 class Memory:
     """The memory of a process and of those that it starts, looked at while inside."""
 
@@ -70,7 +78,7 @@ class Memory:
         self.each: dict[str, int] = {}
         """Bytes: the largest resident memory of each process, by what it runs."""
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -101,12 +109,12 @@ def ingested(home: Path, *arguments: str, server: int | None = None) -> tuple[di
     """`twin ingest` with its report, seconds from start to end, and the memory it took (the server's, too)."""
     command = [sys.executable, "-m", "api.cli", "ingest", *arguments, "--json"]
     start = time.perf_counter()
-    environment = {**os.environ, "TWIN_HOME": str(home)}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        with Memory(process.pid, *([server] if server else [])) as memory:
-            out, err = process.communicate()
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen(command, env=environment(home), stdout=pipe, stderr=pipe) as process,
+        Memory(process.pid, *([server] if server else [])) as memory,
+    ):
+        out, err = process.communicate()
     seconds = time.perf_counter() - start
     if process.returncode:
         raise RuntimeError((err or out).decode()[-1000:])
@@ -117,9 +125,8 @@ def ingested(home: Path, *arguments: str, server: int | None = None) -> tuple[di
 def served(home: Path) -> Iterator[tuple[httpx2.Client, int]]:
     """A server of a home, as `twin serve` runs it: a client of it and its process."""
     command = [sys.executable, "-u", "-m", "api.cli", "serve", "--port", "0"]
-    environment = {**os.environ, "TWIN_HOME": str(home)}
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         try:
@@ -138,5 +145,5 @@ def windows(count: int, metres: float, number: int, seed: int = 5) -> list[str]:
     """Windows of so many metres a side, somewhere in the town, as `bbox` values."""
     low = np.random.default_rng(seed).uniform(0.001, side(count) - metres / 86_000, (number, 2))
     low += [WEST, SOUTH]
-    high = low + [metres / 86_000, metres / 111_000]
+    high = low + np.array([metres / 86_000, metres / 111_000])
     return [",".join(f"{v:.6f}" for v in (*a, *b)) for a, b in zip(low, high, strict=True)]

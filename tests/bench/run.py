@@ -12,6 +12,7 @@ import argparse
 import importlib
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -92,6 +93,8 @@ def main() -> None:
     found = benches()
     if unknown := sorted(set(given.names) - {b.name for b in found}):
         parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(b.name for b in found)}")
+    # Asked to stop, it stops as at Ctrl-C: servers and folders of the benches go with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     about = machine()
     print(*(f"{k}: {v}" for k, v in about.items()), sep="\n")
     wanted = [b for b in found if not given.names or b.name in given.names]
