@@ -72,6 +72,13 @@ async function shot(page, name) {
 /** Steps hand pages and found things to later ones in `kept`. */
 const world = { ...setup, open, json, shot, trouble, kept: {} };
 
+/** A picture of what failed, then a fresh page: what the step left half done must not reach the next one. */
+async function startAgain(name) {
+  if (world.kept.page) await shot(world.kept.page, `failed-${name}`).catch(() => {});
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  world.kept.page = await open();
+}
+
 function within(milliseconds, work) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -90,7 +97,7 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(steps)) {
     detail = (await within(name in pictures ? 2 * patience : patience, step(world))) ?? "";
   } catch (error) {
     [ok, detail] = [false, String(error.stack ?? error).slice(0, 1500)];
-    if (world.kept.page && !world.kept.page.isClosed()) await shot(world.kept.page, `failed-${name}`).catch(() => {});
+    await startAgain(name);
   }
   const seconds = Number(((performance.now() - began) / 1000).toFixed(1));
   console.log(JSON.stringify({ name, ok, detail, seconds }));

@@ -87,6 +87,26 @@ function metres([lon, lat], [lon2, lat2]) {
   return Math.hypot(north, east);
 }
 
+/** The house and the pipe that several steps look at. */
+const theHouse = async ({ kept, json }) => {
+  kept.house ??= await house(json, "bbox=118.345,38.335,118.365,38.35");
+  return kept.house;
+};
+
+const thePipe = async ({ kept, json }) => {
+  if (kept.pipe) return kept.pipe;
+  const box = "118.352,38.342,118.358,38.348";
+  const { features } = await json(`/ogc/collections/pipes/items?limit=300&bbox=${box}`);
+  const wide = features.filter(({ properties }) => properties.diameter > 0.3);
+  const length = ({ geometry: { coordinates: line } }) => metres(line[0], line.at(-1));
+  const pipe = wide.sort((one, other) => length(other) - length(one))[0];
+  assert.ok(pipe, `no wide pipe in ${box}`);
+  const [from, to] = pipe.geometry.coordinates;
+  const [lon, lat, height] = [0, 1, 2].map((axis) => (from[axis] + to[axis]) / 2);
+  kept.pipe = { id: pipe.id, lon, lat, height };
+  return kept.pipe;
+};
+
 async function the_page_opens(world) {
   const page = await world.open();
   world.kept.page = page;
@@ -120,8 +140,7 @@ async function every_layer_becomes_ready(world) {
 
 async function a_building_picked_in_3d_is_the_one_of_the_api(world) {
   const { page } = world.kept;
-  const found = await house(world.json, "bbox=118.345,38.335,118.365,38.35");
-  world.kept.house = found;
+  const found = await theHouse(world);
   await show(page, ["buildings"]);
   await above(page, found.lon, found.lat);
   const id = await openCardAt(page, await pixel(page, found.lon, found.lat), "buildings", found.id);
@@ -136,33 +155,26 @@ async function a_building_picked_in_3d_is_the_one_of_the_api(world) {
 
 async function a_pipe_is_picked_under_ground(world) {
   const { page } = world.kept;
-  const box = "118.352,38.342,118.358,38.348";
-  const { features } = await world.json(`/ogc/collections/pipes/items?limit=300&bbox=${box}`);
-  const wide = features.filter(({ properties }) => properties.diameter > 0.3);
-  const length = ({ geometry: { coordinates: line } }) => metres(line[0], line.at(-1));
-  const pipe = wide.sort((one, other) => length(other) - length(one))[0];
-  assert.ok(pipe, `no wide pipe in ${box}`);
-  const [from, to] = [pipe.geometry.coordinates[0], pipe.geometry.coordinates[1]];
-  const [lon, lat] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
+  const { lon, lat, height, id: wanted } = await thePipe(world);
   await page.keyboard.press("Escape");
   await show(page, ["pipes", "buildings"]);
   await page.click(hook("underground"));
   await page.waitForFunction(() => window.__twin.app.underground);
   await above(page, lon, lat, { range: 60 });
-  const place = await pixel(page, lon, lat, (from[2] + to[2]) / 2);
-  await shown(page, place, pipe.id);
-  const id = await openCardAt(page, place, "pipes", pipe.id);
+  const place = await pixel(page, lon, lat, height);
+  await shown(page, place, wanted);
+  const id = await openCardAt(page, place, "pipes", wanted);
   const item = await world.json(`/ogc/collections/pipes/items/${id}`);
   const card = await page.textContent(hook("attributes"));
   assert.ok(card.includes(item.properties.material), `the card says nothing of ${item.properties.material}`);
-  world.kept.pipe = { id, lon, lat };
   return `${id} ${item.properties.class} ${item.properties.diameter}`;
 }
 
 async function the_ground_s_card_looks_below_and_lists_pipes_by_class(world) {
-  const { page, pipe } = world.kept;
+  const { page } = world.kept;
+  const pipe = await thePipe(world);
   await page.keyboard.press("Escape");
-  await page.click(hook("underground"));
+  if (await page.evaluate(() => window.__twin.app.underground)) await page.click(hook("underground"));
   await show(page, ["roads"]);
   const { lon, lat } = pipe;
   await page.fill(hook("search"), `${lon.toFixed(6)}, ${lat.toFixed(6)}`);
@@ -187,7 +199,8 @@ async function the_ground_s_card_looks_below_and_lists_pipes_by_class(world) {
 }
 
 async function the_flat_map_keeps_the_place_and_the_ids(world) {
-  const { page, house } = world.kept;
+  const { page } = world.kept;
+  const house = await theHouse(world);
   await page.keyboard.press("Escape");
   await show(page, ["buildings"]);
   await above(page, house.lon, house.lat);
@@ -223,7 +236,8 @@ async function search(page, words, lon, lat) {
 }
 
 async function search_finds_names_ids_and_coordinates(world) {
-  const { page, house } = world.kept;
+  const { page } = world.kept;
+  const house = await theHouse(world);
   const away = () => page.evaluate(() => window.__twin.scene.home());
   await away();
   const { hits } = await world.json(`/api/search?q=${encodeURIComponent("海丰路")}&limit=1`);
@@ -298,7 +312,7 @@ async function distance_area_and_height_are_true(world) {
   close(distance.value, metres(a, b), 0.01, "distance");
   const area = await measure(page, "area", [a, b, c]);
   close(area.value, (metres(a, b) * metres(b, c)) / 2, 0.02, "area");
-  const tower = await house(world.json, "bbox=118.345,38.335,118.365,38.35");
+  const tower = await theHouse(world);
   await above(page, tower.lon, tower.lat, { range: 420, pitch: -50 });
   const roof = async () => {
     const foot = await page.evaluate(() => window.__twin.app.toolResult.points[0].height);
@@ -313,7 +327,8 @@ async function distance_area_and_height_are_true(world) {
 }
 
 async function an_incident_is_reported_by_a_click_and_says_what_lies_around(world) {
-  const { page, house } = world.kept;
+  const { page } = world.kept;
+  const house = await theHouse(world);
   await show(page, ["incidents", "buildings"]);
   await above(page, house.lon, house.lat, { range: 600 });
   await page.click(hook("incident-tool"));
@@ -343,7 +358,8 @@ async function an_incident_is_reported_by_a_click_and_says_what_lies_around(worl
 }
 
 async function a_posted_incident_is_on_two_screens_at_once(world) {
-  const { page, house } = world.kept;
+  const { page } = world.kept;
+  const house = await theHouse(world);
   const place = [house.lon - 0.0006, house.lat + 0.0004];
   const other = await world.open("l=incidents", { viewport: { width: 500, height: 400 } });
   const pages = [page, other];
@@ -449,7 +465,8 @@ async function a_new_layer_and_a_changed_file_show_without_a_reload(world) {
 }
 
 async function a_link_restores_the_view(world) {
-  const { page, house } = world.kept;
+  const { page } = world.kept;
+  const house = await theHouse(world);
   await page.keyboard.press("Escape");
   await show(page, ["buildings", "roads", "water"]);
   await above(page, house.lon, house.lat, { range: 700, pitch: -42 });
