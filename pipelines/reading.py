@@ -221,9 +221,7 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
     return Layer(
         id=name,
         kind=kind.name,
-        title=request.title
-        if not part.name and (request.title.zh or request.title.en)
-        else Titles(zh=name, en=name),
+        title=_title(part, request, name),
         geometry=_geometry(kind, head),
         columns=columns,
         crs=authority(crs) if crs is not None else "OGC:CRS84",
@@ -238,6 +236,17 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
         order=request.order if request.order is not None else kind.order,
         extra=extra,
     )
+
+
+def _title(part: Part, request: Request, name: str) -> Titles:
+    """The caller's title; of a part, with what the part is."""
+    own = request.title
+    if not (own.zh or own.en):
+        return Titles(zh=name, en=name)
+    if not part.name:
+        return own
+    what = part.title or Titles(zh=part.name, en=part.name)
+    return Titles(zh=f"{own.zh or own.en} · {what.zh}", en=f"{own.en or own.zh} · {what.en}")
 
 
 def _described(column: Column, own: Mapping[str, Column]) -> Column:

@@ -28,7 +28,7 @@ from pipelines.readers import inp, schematic
 from pipelines.readers.inp import Line
 from pipelines.readers.reader import Options, Part, Reader
 from twin.errors import InvalidParameter, UnknownCRS, UnreadableFile
-from twin.model import Rejected
+from twin.model import Rejected, Titles
 from twin.space import crs as crs_of
 from twin.table import Batch
 
@@ -150,6 +150,7 @@ def _network(path: Path, options: Options) -> Iterator[Part]:
     for name, rows, types in (("", links, LINK_TYPES), ("nodes", nodes, NODE_TYPES)):
         yield Part(
             name=name,
+            title=Titles(zh="节点", en="nodes") if name else None,
             kind="networks",
             batches=iter((batch(rows, types, crs, move),)),
             rows=len(rows.rows) + len(rows.rejected),

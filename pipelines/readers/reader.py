@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from twin.model import Titles
 from twin.table import Batch
 
 
@@ -40,6 +41,8 @@ class Part:
 
     name: str = ""
     """Appended to the layer's id with `_`; empty for the main part."""
+    title: Titles | None = None
+    """What it is called beside the main part."""
     kind: str | None = None
     """The kind it plainly is; None where only the caller can know."""
     batches: Iterator[Batch]
