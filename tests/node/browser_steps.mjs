@@ -438,7 +438,8 @@ function towers(folder, place, list) {
 
 async function a_new_layer_and_a_changed_file_show_without_a_reload(world) {
   const { page } = world.kept;
-  const place = [118.31, 38.395];
+  const { lon, lat } = await theHouse(world);
+  const place = [lon - 0.0008, lat];
   const folder = mkdtempSync(path.join(tmpdir(), "towers-"));
   const ingest = (list) => {
     const [program, ...first] = world.twin;
@@ -446,6 +447,7 @@ async function a_new_layer_and_a_changed_file_show_without_a_reload(world) {
     return run(program, [...first, "ingest", ...what], { env: { ...process.env, TWIN_HOME: world.home } });
   };
   await page.keyboard.press("Escape");
+  await show(page, []);
   await page.evaluate(() => {
     window.notReloaded = true;
   });
