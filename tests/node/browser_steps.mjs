@@ -15,6 +15,11 @@ const run = promisify(execFile);
 /** Nothing under way any more. */
 const settled = (page) => page.evaluate(() => window.__twin.scene.settled());
 
+/** The layer tree is folded where the window is small. */
+async function unfold(page) {
+  if (await page.locator(hook("unfold-tree")).count()) await page.click(hook("unfold-tree"));
+}
+
 /** Which layers are on; the rest is off. */
 const show = (page, ids) =>
   page.evaluate((on) => {
@@ -118,7 +123,7 @@ async function the_page_opens(world) {
 
 async function every_layer_becomes_ready(world) {
   const { page } = world.kept;
-  if (await page.locator(hook("unfold-tree")).count()) await page.click(hook("unfold-tree"));
+  await unfold(page);
   const rows = page.locator(hook("layer-row"));
   const { layers } = await world.json("/api/layers");
   assert.equal(await rows.count(), layers.length);
@@ -191,6 +196,7 @@ async function the_ground_s_card_looks_below_and_lists_pipes_by_class(world) {
   await settled(page);
   const { layers } = await world.json("/api/layers");
   const classes = layers.find(({ id }) => id === "pipes").draw.legend;
+  await unfold(page);
   const row = page.locator(`${hook("layer-row")}[data-layer="pipes"]`);
   await row.locator("button.title").click();
   assert.equal(await row.locator(hook("legend-item")).count(), classes.length);
@@ -453,6 +459,7 @@ async function a_new_layer_and_a_changed_file_show_without_a_reload(world) {
   });
   await above(page, ...place, { range: 400 });
   await ingest([["N1", "甲楼", 20], ["N2", "乙楼", 25]]);
+  await unfold(page);
   await page.waitForSelector(`${hook("layer-row")}[data-layer="annex"]`);
   await page.waitForFunction(() => window.__twin.app.layers.annex.visible);
   await page.waitForFunction(() => window.__twin.app.loading.annex?.state === "ready");
@@ -575,7 +582,7 @@ async function the_page_speaks_english_and_has_a_night(world) {
 
 async function the_keyboard_reaches_everything(world) {
   const { page } = world.kept;
-  if (await page.locator(hook("unfold-tree")).count()) await page.click(hook("unfold-tree"));
+  await unfold(page);
   await page.evaluate(() => document.activeElement.blur());
   const reached = new Set();
   for (let n = 0; n < 140 && reached.size < 4; n += 1) {
@@ -605,7 +612,7 @@ async function a_layer_that_fails_says_so_and_the_rest_lives(world) {
   const page = await world.open("", { watched: false, before: broken });
   await page.waitForFunction(() => window.__twin.app.loading.pipes?.state === "failed");
   await page.waitForFunction(() => window.__twin.app.loading.buildings?.state === "ready");
-  if (await page.locator(hook("unfold-tree")).count()) await page.click(hook("unfold-tree"));
+  await unfold(page);
   const row = page.locator(`${hook("layer-row")}[data-layer="pipes"]`);
   await row.locator(hook("layer-failed")).waitFor();
   assert.equal(await page.locator(hook("layer-failed")).count(), 1);
