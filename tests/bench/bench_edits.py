@@ -22,7 +22,7 @@ import httpx2
 import numpy as np
 from bench_ingest import resident, warm
 from figures import Bench, Figure, below
-from million import geopackage, ingested, served, windows
+from million import geopackage, ingested, served, town, windows
 
 from pipelines import frames
 from pipelines.reading import Request, prepare
@@ -30,23 +30,22 @@ from twin.model import Mode
 
 ROUNDS = 20
 SINGLE = 10
-WINDOWS = 60
+WINDOWS = 20
 OPTIONS = ("--layer", "buildings", "--kind", "buildings", "--column", "code=id")
-SIZES = {"small": 300, "medium": 2000}
+SIZES = {"small": 300, "medium": 1000}
 """Metres along a side of a window."""
 
 
 def run(quick: bool) -> Iterator[Figure]:
     """In, windows, twenty rounds, windows again, single edits."""
-    count, edits, times = (20_000, 100, 2) if quick else (1_000_000, 1_000, ROUNDS)
+    count, edits, times = (5_000, 50, 1) if quick else (1_000_000, 1_000, ROUNDS)
     random = np.random.default_rng(3)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         warm(folder)
-        town = geopackage(folder / "town.gpkg", count)
         (folder / "home").mkdir()
         with served(folder / "home") as (client, server):
-            report, seconds, memory = ingested(folder / "home", str(town), *OPTIONS, server=server)
+            report, seconds, memory = ingested(folder / "home", str(town(count)), *OPTIONS, server=server)
             yield Figure(what="in through a running server", value=report["read"] / seconds, unit="rows/s")
             yield from resident("in through a running server", memory)
             start = time.perf_counter()

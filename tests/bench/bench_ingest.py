@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from figures import Bench, Figure, below
-from million import Memory, geopackage, ingested
+from million import Memory, geopackage, ingested, town
 
 SHARE = 0.001
 MOST_MB = 2000
@@ -27,7 +27,7 @@ def run(quick: bool) -> Iterator[Figure]:
     few = np.random.default_rng(11).choice(count, int(count * SHARE), replace=False)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        first = geopackage(folder / "town.gpkg", count)
+        first = town(count)
         second = geopackage(folder / "town-2.gpkg", count, taller=few)
         yield Figure(
             what=f"the GeoPackage of {count:,} footprints", value=first.stat().st_size / 1e6, unit="MB"
@@ -55,6 +55,7 @@ def taken(home: Path, file: Path, name: str, expected: dict[str, int]) -> Iterat
     if wrong:
         raise AssertionError(f"{name}: expected {expected}, the report says {wrong}")
     yield Figure(what=f"{name}: the whole command", value=seconds, unit="s")
+    yield Figure(what=f"{name}: processor time of both processes", value=memory.used, unit="s")
     yield Figure(what=f"{name}: rows", value=report["read"] / seconds, unit="rows/s")
     yield from resident(name, memory)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from inspect import getsource
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +49,16 @@ def geopackage(
     return path
 
 
+def town(count: int) -> Path:
+    """All of a town's footprints, kept from run to run (by the code that makes them)."""
+    version = zlib.crc32((getsource(footprints) + getsource(geopackage)).encode())
+    path = ENVIRONMENTS / f"town-{count}-{version:08x}.gpkg"
+    if not path.exists():
+        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+        geopackage(path.with_suffix(".part.gpkg"), count).replace(path)
+    return path
+
+
 def save(path: Path, shapes: np.ndarray, fields: dict[str, np.ndarray]) -> None:
     """Rows as a GeoPackage of polygons in WGS 84."""
     pyogrio.raw.write(
@@ -75,6 +88,8 @@ class Memory:
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.together = 0
         """Bytes: the largest sum of resident memory at one moment."""
+        self.used = 0.0
+        """Processor seconds of what was started."""
         self.each: dict[str, int] = {}
         """Bytes: the largest resident memory of each process, by what it runs."""
 
@@ -108,17 +123,23 @@ class Memory:
 def ingested(home: Path, *arguments: str, server: int | None = None) -> tuple[dict[str, int], float, Memory]:
     """`twin ingest` with its report, seconds from start to end, and the memory it took (the server's, too)."""
     command = [sys.executable, "-m", "api.cli", "ingest", *arguments, "--json"]
-    start = time.perf_counter()
+    start, used = time.perf_counter(), children()
     pipe = subprocess.PIPE
     with (
         subprocess.Popen(command, env=environment(home), stdout=pipe, stderr=pipe) as process,
         Memory(process.pid, *([server] if server else [])) as memory,
     ):
         out, err = process.communicate()
-    seconds = time.perf_counter() - start
+    seconds, memory.used = time.perf_counter() - start, children() - used
     if process.returncode:
         raise RuntimeError((err or out).decode()[-1000:])
     return orjson.loads(out)[0], seconds, memory
+
+
+def children() -> float:
+    """Processor seconds of all children that ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @contextmanager
