@@ -40,7 +40,7 @@ const all = 6000;
 const page = 2000;
 /** Metres a pixel: from where on names, badges and windows make sense. */
 const namesBelow = 0.7;
-const valuesBelow = 3;
+const valuesBelow = 1.2;
 const badgesBelow = 14;
 const windowsBelow = 8;
 const apart = 64;

@@ -3,6 +3,7 @@ import {
   Cesium3DTileColorBlendMode,
   Cesium3DTileStyle,
   Cesium3DTileset,
+  Color,
   type ImageBasedLighting,
   ShadowMode,
 } from "cesium";
@@ -14,6 +15,7 @@ import type { Drawing, Drawn, Stage } from "../scene/stage";
 import { tileStyle } from "../scene/style";
 import { flip, whenLoaded } from "../scene/swap";
 import type { LayerView } from "../state/app";
+import { ownTriangles } from "./outline";
 import { tubeShader, widen } from "./tube";
 
 /** The material that the server gives to buildings, as it is seen. */
@@ -22,6 +24,10 @@ const ghost = 0.22;
 /** Pipes on the map from above: there, but not before the streets. */
 const seenFromAbove = 0.35;
 const nightShade = 0.42;
+
+const edge = Color.fromCssColorString("#3B4046").withAlpha(0.3);
+
+ownTriangles();
 
 let light: ImageBasedLighting | null = null;
 
@@ -147,8 +153,7 @@ class Tiles implements Drawn {
       environmentMapOptions: { enabled: false },
       shadows: this.summary.kind === "networks" ? ShadowMode.DISABLED : ShadowMode.ENABLED,
       enableCollision: false,
-      // Outlines rewrite vertices that two loads of one tile share; light and the dark foot carry the edges well enough.
-      showOutline: false,
+      outlineColor: edge,
     };
   }
 
