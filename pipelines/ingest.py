@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,12 +46,21 @@ def quiet(_layer: str, _rows: int, _expected: int | None) -> None:
 @contextmanager
 def reader(requests: Sequence[Request], settings: Settings) -> Iterator[BinaryIO]:
     """The frames of the requests, from a process with limits."""
+    # Whatever reading unpacks or writes aside lies here, and goes when the reading is over, however it ends.
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=settings.home, prefix=".reading-", ignore_cleanup_errors=True
+    ) as aside:
+        yield from _read(requests, settings, aside)
+
+
+def _read(requests: Sequence[Request], settings: Settings, aside: str) -> Iterator[BinaryIO]:
     job = {
         "memory_mb": settings.reader_memory_mb,
         "seconds": settings.reader_seconds,
         "requests": [reading.said(r) for r in requests],
     }
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": aside}
     with subprocess.Popen(
         [sys.executable, "-m", "pipelines.reading"],
         stdin=subprocess.PIPE,
@@ -77,7 +87,7 @@ def ingest(
 def take(store: Store, part: Prepared, settings: Settings, progress: Progress = quiet) -> Report:
     """Take one delivery: its files, its rows in one commit, then its observations."""
     for name, path in part.assets.items():
-        _settle(Path(path), settings.rasters / name)
+        _settle(Path(path), settings.rasters, name)
     report = store.write(part.layer, _watched(part, progress), part.delivery, place=describe)
     if part.observations is None:
         return report
@@ -119,8 +129,11 @@ def _watched(part: Prepared, progress: Progress) -> Iterator[Batch]:
         yield batch
 
 
-def _settle(path: Path, target: Path) -> None:
+def _settle(path: Path, folder: Path, name: str) -> None:
     """Move a file to its place in the twin, whole or not at all."""
+    target = folder / name
+    if target.name != name or name.startswith("."):
+        raise errors.ForbiddenReference(f"{name[:100]!r} is no name of a file in the twin")
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.move(path, aside)
@@ -178,8 +191,7 @@ class Intake:
 
     def _take(self, stream: BinaryIO) -> None:
         for part in frames.decode(stream, commands=lambda name: stream.write(self._command(name))):
-            with self._one:
-                report = take(self.store, part, self.settings)
+            report = take(self.store, part, self.settings)
             stream.write(frames.frame(b"R", orjson.dumps(asdict(report))))
             stream.flush()
         stream.write(frames.frame(b"Z"))

@@ -99,6 +99,8 @@ def batch(
     """The features as a batch; what GEOS could not build is refused with its fault."""
     with np.errstate(over="ignore"):
         built = shapely.from_geojson(np.array([t.decode() for t in texts], object), on_invalid="ignore")
+    for i in np.flatnonzero(shapely.is_missing(built)):
+        built[i] = _alone(features[int(i)])
     faults = {int(i): _fault(features[int(i)]) for i in np.flatnonzero(shapely.is_missing(built))}
     table = pa.table(_columns(features, shape) | _geometry(built, rows))
     wrong = {i: why for i, why in faults.items() if why}
@@ -109,6 +111,14 @@ def batch(
         crs=shape.crs,
         rejected=tuple(refused(int(rows[i]), why, texts[i]) for i, why in wrong.items()),
     )
+
+
+def _alone(feature: Mapping[str, Any]) -> shapely.Geometry | None:
+    """A feature's geometry without its properties: NaN among those is their column's fault."""
+    try:
+        return shapely.from_geojson(json.dumps(feature.get("geometry"), allow_nan=False), on_invalid="ignore")
+    except ValueError:
+        return None
 
 
 def refused(row: int, why: str, text: bytes) -> Rejected:

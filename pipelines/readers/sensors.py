@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,9 +122,30 @@ def _listed(lists: list[Text], options: Options, *, needed: bool) -> Stations:
     notes = tuple(n for t in lists for n in t.notes)
     codes = (key,) if key else ()
     table = delimited.typed(table, keep=(*where.columns(), *codes))
+    if key and "id" not in options.columns:
+        table, doubled = _told_apart(table, key)
+        notes = (*notes, *doubled)
     short = tuple(r for t in lists for r in t.rejected)
     placed, refused = _placed(table, where)
     return Stations(table=placed, key=key, crs=crs, rejected=(*short, *refused), notes=notes)
+
+
+def _told_apart(table: pa.Table, key: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Stations of one name told apart: `FR04014`, `FR04014#2`; observations are the first one's.
+
+    Only where the caller did not say which column is the id: a list of stations often names the same one
+    twice, a few metres apart, and neither row is wrong.
+    """
+    seen: Counter[str] = Counter()
+    names: list[str | None] = []
+    for name in table[key].cast(pa.string()).to_pylist():
+        seen[name] += name is not None
+        names.append(f"{name}#{seen[name]}" if name is not None and seen[name] > 1 else name)
+    twice = [name for name, count in seen.items() if count > 1]
+    if not twice:
+        return table, ()
+    told = f"{len(twice)} names in {key} stand more than once and are told apart by #2 …: {', '.join(twice[:10])}"
+    return table.set_column(table.column_names.index(key), key, pa.array(names, pa.string())), (told,)
 
 
 def _where(table: pa.Table, options: Options) -> tuple[Where, pyproj.CRS]:

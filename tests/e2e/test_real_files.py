@@ -44,7 +44,7 @@ CASES = [
             "delft_GenericCityObject": 54, "delft_Bridge": 3, "delft_WaterBody": 3,
         },
         box=(4.361, 52.010, 4.371, 52.015),
-        filled=0.2,
+        filled=0.1,
     ),
     Case(
         "zurich",
