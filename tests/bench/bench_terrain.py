@@ -63,7 +63,7 @@ def hills(rough: float) -> np.ndarray:
     """(SIDE, SIDE) float32: hills of some hundred metres, and a roughness in metres on top."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     smooth = 180 * np.sin(7 * x) * np.cos(5 * y) + 60 * np.sin(23 * x * y + 1) + 400
-    return (smooth + rough * np.random.default_rng(7).standard_normal((SIDE, SIDE))).astype(np.float32)
+    return np.asarray(smooth + rough * np.random.default_rng(7).standard_normal((SIDE, SIDE)), np.float32)
 
 
 def ground(heights: np.ndarray, folder: Path) -> Ground:

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from inspect import getsource
 from pathlib import Path
 from typing import Self
@@ -30,11 +31,15 @@ TICK = 0.02
 """Seconds between two looks at the memory."""
 
 
+buildings = lru_cache(maxsize=1)(footprints)
+"""A town is made once for the files of all rounds."""
+
+
 def geopackage(
     path: Path, count: int, *, only: np.ndarray | None = None, taller: np.ndarray | None = None
 ) -> Path:
     """A town's footprints as a GeoPackage: all or only some rows; some of them 1.5 m taller."""
-    shapes, heights = footprints(count)
+    shapes, heights = buildings(count)
     rows = np.arange(count) if only is None else only
     raised = heights.copy()
     raised[[] if taller is None else taller] += 1.5
