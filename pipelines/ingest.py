@@ -29,10 +29,10 @@ from pipelines.frames import Prepared
 from pipelines.reading import Request
 from twin import errors
 from twin.gazetteer import describe
-from twin.model import Mode, Rejected, Report
+from twin.model import Layer, Mode, Rejected, Report
 from twin.policy import Policy
 from twin.settings import Settings
-from twin.store import Store
+from twin.store import Catalogue, Store
 from twin.table import TIMESTAMP, Batch
 
 Progress = Callable[[str, int, int | None], None]
@@ -88,10 +88,37 @@ def take(store: Store, part: Prepared, settings: Settings, progress: Progress = 
     """Take one delivery: its files, its rows in one commit, then its observations."""
     for name, path in part.assets.items():
         _settle(Path(path), settings.rasters, name)
-    report = store.write(part.layer, _watched(part, progress), part.delivery, place=describe)
+    layer = continued(store, part.layer)
+    report = store.write(layer, _watched(part, progress), part.delivery, place=describe)
     if part.observations is None:
         return report
     return replace(report, notes=(*report.notes, _observations(store, part, part.observations())))
+
+
+def continued(store: Catalogue, layer: Layer) -> Layer:
+    """A delivery's layer as a continuation of the one that is there: what it does not say stays as it was.
+
+    Raises:
+        InvalidParameter: the layer that is there is of another kind.
+    """
+    try:
+        old = store.layer(layer.id, Policy.open()).layer
+    except errors.LayerNotFound:
+        return layer
+    if old.kind != layer.kind:
+        raise errors.InvalidParameter(
+            f"layer {layer.id!r} is of kind {old.kind}, this delivery of kind {layer.kind}; name another --layer"
+        )
+    return replace(
+        old,
+        title=old.title if layer.title.zh == layer.id else layer.title,
+        geometry=layer.geometry if layer.geometry == old.geometry else "Geometry",
+        columns=layer.columns,
+        crs=layer.crs,
+        vertical=old.vertical if layer.vertical == "unknown" else layer.vertical,
+        schematic=layer.schematic,
+        extra={**old.extra, **layer.extra},
+    )
 
 
 def _observations(store: Store, part: Prepared, batches: Iterable[Batch]) -> str:
