@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 NODE = ROOT / "tests" / "node"
 LISTED = (NODE / "browser_steps.mjs").read_text().partition("export const steps")[2].partition("};")[0]
 STEPS = re.findall(r"(\w+),\n", LISTED)
+PATIENT: set[str] = set()
+"""Steps that want more of a machine than a small one without a graphics card has: `make test-long`."""
 ALL_OF_IT = 1800  # seconds, on a machine that does other things too
 
 pytestmark = pytest.mark.browser
@@ -44,8 +46,13 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def seen(chromium: str, county: Server) -> dict[str, dict[str, Any]]:
-    """What became of each step: {name: {ok, detail, seconds}}."""
+def seen(request: pytest.FixtureRequest, chromium: str, county: Server) -> dict[str, dict[str, Any]]:
+    """What became of each step that is wanted: {name: {ok, detail, seconds}}."""
+    asked = {
+        item.callspec.params["step"]
+        for item in request.session.items
+        if item.originalname == "test_in_a_browser"
+    }
     setup = {
         "address": county.address,
         "chromium": chromium,
@@ -53,14 +60,21 @@ def seen(chromium: str, county: Server) -> dict[str, dict[str, Any]]:
         "twin": [sys.executable, "-m", "api.cli"],
         "home": str(county.home),
     }
-    command = [str(shutil.which("node")), str(NODE / "browser.mjs"), json.dumps(setup)]
+    command = [
+        str(shutil.which("node")),
+        str(NODE / "browser.mjs"),
+        json.dumps(setup),
+        *(s for s in STEPS if s in asked),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=ALL_OF_IT, cwd=ROOT)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     assert steps, done.stderr[-3000:]
     return {step["name"]: step for step in steps}
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(s, marks=[pytest.mark.long] if s in PATIENT else []) for s in STEPS]
+)
 def test_in_a_browser(seen: dict[str, dict[str, Any]], step: str) -> None:
     assert step in seen, "the run ended before this step"
     assert seen[step]["ok"], seen[step]["detail"]
