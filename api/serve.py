@@ -7,12 +7,14 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.app import create_app
+from api.hub import Hub
 from api.state import Twin
 from twin.errors import InvalidParameter
 
@@ -68,6 +70,19 @@ class Patient(H11Protocol):
             self.transport.abort()
 
 
+class Server(uvicorn.Server):
+    """Ends the event streams at the signal: they would hold the shutdown until its time limit."""
+
+    def __init__(self, configuration: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(configuration)
+        self.hub = hub
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop taking requests; readers of `/live` come back to the next server by themselves."""
+        self.hub.close()
+        super().handle_exit(sig, frame)
+
+
 def run(
     twin: Twin, listener: socket.socket, *, anywhere: bool, static: Path, started: Callable[[str], None]
 ) -> None:
@@ -85,7 +100,7 @@ def run(
         server_header=False,
         limit_concurrency=4000,
     )
-    uvicorn.Server(configuration).run(sockets=[listener])
+    Server(configuration, twin.hub).run(sockets=[listener])
 
 
 def listen(host: str, port: int, *, anywhere: bool) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -39,6 +40,11 @@ class Ears:
         assert self.open.wait(10)
 
     def _listen(self, address: str, headers: dict[str, str]) -> None:
+        # A server that ends, ends its streams: that is no failure of the listener.
+        with contextlib.suppress(httpx2.TransportError):
+            self._hear(address, headers)
+
+    def _hear(self, address: str, headers: dict[str, str]) -> None:
         event: dict[str, Any] = {}
         with httpx2.stream("GET", f"{address}/live", headers=headers, timeout=60) as answer:
             for line in answer.iter_lines():
