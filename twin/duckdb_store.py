@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 MEMORY_MB: Final = 4096
 THREADS: Final = 2
 SECONDS: Final = 60.0
+AGAIN: Final = 0.002
 """A read that takes longer is broken off."""
 LOOSE: Final = 0.05
 """The share of rows out of order from which on a layer is put in order again."""
@@ -121,9 +122,8 @@ class DuckDBStore:
     def _asked(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor for a question that somebody waits for: it is broken off at the time limit."""
         with self._cursor() as cursor:
-            watch = threading.Timer(self._seconds, cursor.interrupt)
-            watch.daemon = True
-            watch.start()
+            over = threading.Event()
+            threading.Thread(target=self._watched, args=(cursor, over), daemon=True).start()
             try:
                 yield cursor
             except duckdb.InterruptException as error:
@@ -131,7 +131,15 @@ class DuckDBStore:
                     f"the query took longer than {self._seconds:g} s; ask for less, or try again later"
                 ) from error
             finally:
-                watch.cancel()
+                over.set()
+
+    def _watched(self, cursor: duckdb.DuckDBPyConnection, over: threading.Event) -> None:
+        """Interrupt a cursor that is not done in time; again and again, for one between two steps hears nothing."""
+        wait = self._seconds
+        while not over.wait(wait):
+            with suppress(duckdb.Error):  # it may be closing just now
+                cursor.interrupt()
+            wait = AGAIN
 
     @contextmanager
     def _transaction(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:

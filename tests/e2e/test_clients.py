@@ -53,9 +53,10 @@ def ogrinfo(*arguments: str) -> str:
         if "gdal" in REQUIRED:
             pytest.fail("TWIN_TEST_REQUIRE names gdal, and ogrinfo is not installed (apt: gdal-bin)")
         pytest.skip("ogrinfo is not installed (apt: gdal-bin)")
-    done = subprocess.run(
-        [program, "-ro", *arguments], capture_output=True, text=True, timeout=120, check=False
-    )
+    # A stranger's GDAL has all its drivers; ours shuts the network's in this process.
+    environment = {k: v for k, v in os.environ.items() if k not in ("OGR_SKIP", "GDAL_SKIP")}
+    command = [program, "-ro", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ERROR" not in done.stderr, done.stderr
     return done.stdout
