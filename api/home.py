@@ -15,7 +15,7 @@ from pipelines.ground import Grounds
 from pipelines.ingest import Intake
 from pipelines.search import Index
 from pipelines.tile_cache import TileCache
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.errors import StorageFull
 from twin.forest import Forest
 from twin.model import Layer, Titles

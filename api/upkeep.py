@@ -15,7 +15,7 @@ from api.state import Twin
 from api.tiles import predraw
 from pipelines import bake, map_tiles
 from twin import tiling
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.errors import TwinError
 from twin.model import BBox
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import shapely
 
-from twin.duckdb_store import DuckDBStore
-from twin.memory_store import MemoryStore
+from twin.duckdb.store import DuckDBStore
+from twin.memory.store import MemoryStore
 from twin.model import Delivery, Layer, Mode, Query, Titles
 from twin.policy import Policy
 from twin.store import Store

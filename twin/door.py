@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.errors import InvalidParameter, StoreDown
 from twin.model import BBox, Interval, LayerState, Op, Query, Sort
 from twin.policy import Policy

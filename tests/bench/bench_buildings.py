@@ -32,7 +32,7 @@ from pipelines import bake
 from pipelines.ground import Grounds
 from pipelines.readers.raster import READER
 from pipelines.readers.reader import Options
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.forest import Forest
 from twin.model import Delivery, Layer, Mode, Titles
 from twin.place import to_crs84

@@ -19,7 +19,7 @@ from layers import buildings
 from layers.conform import conform
 from pipelines import bake
 from twin.forest import Forest
-from twin.memory_store import MemoryStore
+from twin.memory.store import MemoryStore
 from twin.model import Delivery, Layer, Titles
 from twin.policy import Policy
 from twin.table import Batch, columns_of

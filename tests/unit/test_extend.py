@@ -58,7 +58,7 @@ def test_a_process_is_one_file(extended: None) -> None:
     from api.ogc import schemas
     from api.ogc.processes import processes
     from pipelines.processes.process import Context
-    from twin.memory_store import MemoryStore
+    from twin.memory.store import MemoryStore
     from twin.model import Delivery
     from twin.policy import Policy
 

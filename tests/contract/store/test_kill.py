@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from store_support import LAYER, OPEN_POLICY, Clock, batch, day, delivered, query
 
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.errors import StoreBusy
 from twin.model import Mode
 
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {tests!r}]
 from store_support import LAYER, batch, delivered
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.model import Mode
 
 store = DuckDBStore(Path({path!r}))
@@ -80,7 +80,7 @@ def test_many_kills_lose_nothing(tmp_path: Path) -> None:
 
 def test_a_second_process_is_told_who_has_the_store(tmp_path: Path) -> None:
     store = DuckDBStore(tmp_path / "twin.duckdb")
-    code = f"from twin.duckdb_store import DuckDBStore; DuckDBStore({str(tmp_path / 'twin.duckdb')!r})"
+    code = f"from twin.duckdb.store import DuckDBStore; DuckDBStore({str(tmp_path / 'twin.duckdb')!r})"
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False)
     store.close()

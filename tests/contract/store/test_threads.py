@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from store_support import LAYER, OPEN_POLICY, Clock, batch, day, delivered, query, square
 
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.model import BBox, Mode
 from twin.store import Store
 

@@ -17,7 +17,7 @@ from pipelines.ground import Grounds
 from pipelines.search import Index
 from pipelines.tile_cache import TileCache
 from twin.forest import Forest
-from twin.memory_store import MemoryStore
+from twin.memory.store import MemoryStore
 from twin.model import Delivery
 from twin.settings import Settings
 

@@ -19,7 +19,7 @@ import shapely
 from pipelines import bake
 from twin.errors import LayerNotFound, TileNotFound
 from twin.forest import Forest
-from twin.memory_store import MemoryStore
+from twin.memory.store import MemoryStore
 from twin.model import Column, Delivery, Layer, Mode, Titles
 from twin.moments import microseconds
 from twin.policy import Policy

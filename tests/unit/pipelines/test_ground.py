@@ -22,7 +22,7 @@ from pipelines.readers.raster import READER
 from pipelines.readers.reader import Options
 from tiles.tin import N
 from twin import errors
-from twin.memory_store import MemoryStore
+from twin.memory.store import MemoryStore
 from twin.model import BBox, Delivery, Layer, Titles
 from twin.moments import microseconds
 from twin.place import to_crs84

@@ -22,7 +22,7 @@ from pipelines.readers.raster import READER
 from pipelines.readers.reader import Options
 from twin import errors, tiling
 from twin.forest import Forest
-from twin.memory_store import MemoryStore
+from twin.memory.store import MemoryStore
 from twin.model import Delivery, Layer, Titles
 from twin.place import to_crs84
 from twin.policy import Policy

@@ -9,7 +9,7 @@ from tests_support import HOUSES, houses
 
 from pipelines.ingest import continued
 from twin.errors import InvalidParameter
-from twin.memory_store import MemoryStore
+from twin.memory.store import MemoryStore
 from twin.model import Delivery, Titles
 
 

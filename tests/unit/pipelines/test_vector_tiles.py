@@ -14,7 +14,7 @@ from pipelines import bake, vector_tiles
 from twin import tiling
 from twin.errors import LayerNotFound
 from twin.forest import Forest
-from twin.memory_store import MemoryStore
+from twin.memory.store import MemoryStore
 from twin.model import Column, Delivery, Layer, Mode, Titles
 from twin.policy import Policy
 from twin.table import TIMESTAMP, Batch

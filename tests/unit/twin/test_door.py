@@ -9,7 +9,7 @@ import pytest
 from store_support import LAYER, batch, day, delivered
 
 import twin
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.errors import InvalidParameter, LayerNotFound, StoreDown
 from twin.model import Op, Property
 from twin.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests_support import HOUSES, houses
 
-from twin.duckdb_store import DuckDBStore
+from twin.duckdb.store import DuckDBStore
 from twin.errors import TimeLimit
 from twin.model import Delivery, Query
 from twin.policy import Policy

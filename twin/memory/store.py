@@ -15,15 +15,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from twin import archive, memory_delivery, streams
-from twin import memory_rows as rows_
+from twin import archive, streams
 from twin.changes import Listeners
 from twin.errors import Conflict, FeatureNotFound, LayerNotFound
 from twin.extents import union
 from twin.filters import checked, holds, queryables
 from twin.history import Verdict
-from twin.memory_rows import Arrived, Held, Row
-from twin.memory_streams import Observed
+from twin.memory import delivery as delivery_
+from twin.memory import rows as rows_
+from twin.memory.rows import Arrived, Held, Row
+from twin.memory.streams import Observed
 from twin.model import (
     MAIN,
     OPEN,
@@ -169,9 +170,9 @@ class MemoryStore:
         with self._lock:
             held = self._layer(layer)
             commit, recorded = self._next()
-            begun, tally = memory_delivery.begun(held, delivery, commit, recorded), memory_delivery.Tally()
+            begun, tally = delivery_.begun(held, delivery, commit, recorded), delivery_.Tally()
             wanted = [r for i in dict.fromkeys(ids) for r in begun.believed.get(i, [])]
-            ended = memory_delivery.cut(begun, tally, wanted, begun.at, begun.until)
+            ended = delivery_.cut(begun, tally, wanted, begun.at, begun.until)
             if not ended:
                 raise FeatureNotFound(
                     f"{layer}: none of {', '.join(list(ids)[:10])} is there at {begun.at.isoformat()}"
@@ -223,7 +224,7 @@ class MemoryStore:
         news: bool,
         place: Callable[[BBox], str] | None,
     ) -> Report:
-        tally = memory_delivery.deliver(memory_delivery.begun(held, delivery, commit, recorded), arrived)
+        tally = delivery_.deliver(delivery_.begun(held, delivery, commit, recorded), arrived)
         extent = union([b for b in tally.accepted if b])
         report = made(
             held.layer,

@@ -2,7 +2,7 @@
 
 Temporary tables of the cursor, in the order in which they are made:
 
-    stage     the rows as they came (twin/duckdb_stage.py)
+    stage     the rows as they came (twin/duckdb/stage.py)
     hashed    those with an id of their own, and their hashes
     pairs     what is believed and has no end beside what came for it; `same` when nothing changes by it
     arrivals  the rows that are not plainly the same, few in a file that comes again
@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from twin import history
-from twin.duckdb_schema import Held, literal, quoted
-from twin.duckdb_stage import Stage, attribute_hash, geometry_hash
+from twin.duckdb.schema import Held, literal, quoted
+from twin.duckdb.stage import Stage, attribute_hash, geometry_hash
 from twin.extents import extents, union
 from twin.model import OPEN, BBox, Delivery, Mode, Rejected
 from twin.records import refused

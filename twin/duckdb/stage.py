@@ -8,7 +8,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from twin.duckdb_schema import TYPES, quoted
+from twin.duckdb.schema import TYPES, quoted
 from twin.model import Column, ColumnType, Rejected
 from twin.sql import Physical
 from twin.table import BODY, FIXED, SIZE, TIMESTAMP, Batch, cast, columns_of, prepared, widened

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from twin import archive
 from twin.archive import Saved, SavedLayer
-from twin.duckdb_schema import Held, literal
-from twin.duckdb_stage import attribute_hash, geometry_hash, naive
+from twin.duckdb.schema import Held, literal
+from twin.duckdb.stage import attribute_hash, geometry_hash, naive
 from twin.extents import extents
 from twin.model import OPEN
 from twin.records import change_from, dumps, rejected_from, report_from

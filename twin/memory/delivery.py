@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from twin import history
-from twin import memory_rows as rows
 from twin.history import Verdict
-from twin.memory_rows import Arrived, Held, Row
+from twin.memory import rows as rows
+from twin.memory.rows import Arrived, Held, Row
 from twin.model import OPEN, BBox, Delivery, Mode, Rejected
 
 

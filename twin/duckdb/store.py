@@ -22,13 +22,13 @@ import orjson
 import pyarrow as pa
 
 from twin import archive, sql, streams
-from twin import duckdb_archive as archive_
-from twin import duckdb_catalogue as catalogue
-from twin import duckdb_delivery as delivery_
-from twin import duckdb_streams as streams_
 from twin.changes import Listeners
-from twin.duckdb_schema import CATALOGUE, Held, held_from, literal
-from twin.duckdb_stage import Stage, arrow
+from twin.duckdb import archive as archive_
+from twin.duckdb import catalogue as catalogue
+from twin.duckdb import delivery as delivery_
+from twin.duckdb import streams as streams_
+from twin.duckdb.schema import CATALOGUE, Held, held_from, literal
+from twin.duckdb.stage import Stage, arrow
 from twin.errors import Conflict, FeatureNotFound, LayerNotFound, StorageFull, TimeLimit
 from twin.model import (
     MAIN,

@@ -8,8 +8,8 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from twin.duckdb_schema import literal
-from twin.duckdb_stage import arrow, naive
+from twin.duckdb.schema import literal
+from twin.duckdb.stage import arrow, naive
 from twin.model import OPEN
 from twin.streams import last_of_each
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 from duckdb.func import ARROW
 
 from twin import sql
-from twin.duckdb_schema import ROW, TYPES, Held, held_values, literal
-from twin.duckdb_stage import attribute_hash, geometry_hash, widen
+from twin.duckdb.schema import ROW, TYPES, Held, held_values, literal
+from twin.duckdb.stage import attribute_hash, geometry_hash, widen
 from twin.errors import StoreBusy, StoreDown
 from twin.extents import touches
 from twin.model import (

@@ -1,0 +1,1 @@
+"""The store in memory: the rules of `twin/history.py` said plainly, and the oracle of the others."""
