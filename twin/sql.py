@@ -6,85 +6,19 @@ identifier. `live` holds what is believed and has no end, `hist` everything else
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
+from twin.conditions import condition
+from twin.dialects import Dialect, Params, Tables
 from twin.errors import InvalidParameter, UnknownProperty
 from twin.filters import STANDARD, checked, known
-from twin.model import OPEN, BBox, Column, ColumnType, Interval, Op, Property, Query, Sort, Window
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dialect:
-    """What differs."""
-
-    placeholder: str
-    float32: str
-    """The type of four-byte floats."""
-    binary_order: str
-    """What makes text compare by code point."""
-    touches: str
-    """Whether the geometry of a row intersects a box, for rows that are not wholly inside."""
-    among: str
-    """Whether an id is in a long list."""
-    rowid: str
-    """A row's address within a statement."""
-    naive: bool
-    """Whether moments are stored as UTC without a zone."""
-
-
-DUCKDB: Final = Dialect(
-    placeholder="?",
-    float32="FLOAT",
-    binary_order="",
-    touches="twin_touches(geom, {west}, {south}, {east}, {north})",
-    among="id IN (SELECT unnest({}))",
-    rowid="rowid",
-    naive=True,
-)
-POSTGIS: Final = Dialect(
-    placeholder="%s",
-    float32="real",
-    binary_order=' COLLATE "C"',
-    touches=("ST_Intersects(ST_GeomFromWKB(geom), ST_MakeEnvelope({west}, {south}, {east}, {north}))"),
-    among="id = ANY({})",
-    rowid="ctid",
-    naive=False,
-)
-
+from twin.model import OPEN, BBox, Column, Interval, Query, Sort, Window
 
 FEW: Final = 200
 """Up to so many ids are looked up one by one."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Physical:
-    """A column as the database has it."""
-
-    name: str
-    type: ColumnType
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tables:
-    """The tables of a layer."""
-
-    live: str
-    hist: str
-    columns: Mapping[str, Physical]
-    """Attribute to stored column."""
-    bodies: Mapping[str, str] = field(default_factory=dict)
-    """Body column to stored column."""
-
-    def types(self) -> dict[str, ColumnType]:
-        """Name to type of all that can be filtered and sorted by."""
-        return {**STANDARD, **{n: c.type for n, c in self.columns.items()}}
-
-    def physical(self, name: str) -> str:
-        """The stored column of a name."""
-        return self.columns[name].name if name in self.columns else name
 
 
 def wanted(columns: Iterable[Column], query: Query) -> list[Column]:
@@ -112,21 +46,6 @@ def page(query: Query) -> tuple[Any, ...]:
     if len(after) != len(query.sort) + 1:
         raise InvalidParameter(f"a page after {len(query.sort)} sort keys needs their values and the id")
     return after
-
-
-class Params:
-    """The values of a statement, in the order of their places in it."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self.dialect = dialect
-        self.values: list[Any] = []
-
-    def bind(self, value: Any) -> str:
-        """A place for a value."""
-        if isinstance(value, datetime) and self.dialect.naive:
-            value = value.astimezone(UTC).replace(tzinfo=None)
-        self.values.append(value)
-        return self.dialect.placeholder
 
 
 def rows(
@@ -332,37 +251,3 @@ def _behind(keys: list[tuple[Sort, Any]], tables: Tables, params: Params) -> str
     if not others:
         return f"({further})"
     return f"({further} OR ({name} = {params.bind(value)} AND {_behind(others, tables, params)}))"
-
-
-def condition(filter_: Any, tables: Tables, params: Params) -> str:
-    """A checked filter as SQL."""
-    if isinstance(filter_, bool):
-        return "TRUE" if filter_ else "FALSE"
-    if isinstance(filter_, Property):
-        return tables.physical(filter_.name)
-    args = filter_.args
-    if filter_.op in ("and", "or"):
-        parts = [condition(a, tables, params) for a in args]
-        empty = "TRUE" if filter_.op == "and" else "FALSE"
-        return "(" + (f" {filter_.op.upper()} ".join(parts) or empty) + ")"
-    if filter_.op == "not":
-        return f"(NOT {condition(args[0], tables, params)})"
-    return _compared(filter_, tables, params)
-
-
-def _compared(op: Op, tables: Tables, params: Params) -> str:
-    def side(value: Any) -> str:
-        return tables.physical(value.name) if isinstance(value, Property) else params.bind(value)
-
-    if op.op == "in" and not op.args[1]:
-        return "FALSE"
-    first = side(op.args[0])
-    if op.op == "isNull":
-        return f"({first} IS NULL)"
-    if op.op == "in":
-        return f"({first} IN ({', '.join(side(c) for c in op.args[1])}))"
-    if op.op == "between":
-        return f"({first} BETWEEN {side(op.args[1])} AND {side(op.args[2])})"
-    if op.op == "like":
-        return f"({first} LIKE {side(op.args[1])} ESCAPE '\\')"
-    return f"({first} {op.op} {side(op.args[1])})"

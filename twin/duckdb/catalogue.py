@@ -12,6 +12,7 @@ import pyarrow as pa
 from duckdb.func import ARROW
 
 from twin import sql
+from twin.dialects import Physical
 from twin.duckdb.schema import ROW, TYPES, Held, held_values, literal
 from twin.duckdb.stage import attribute_hash, geometry_hash, widen
 from twin.errors import StoreBusy, StoreDown
@@ -30,7 +31,6 @@ from twin.model import (
     Report,
 )
 from twin.records import dumps
-from twin.sql import Physical
 from twin.table import ARROW_TYPES, STORED_TYPES
 
 

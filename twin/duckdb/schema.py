@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import orjson
 
+from twin.dialects import Physical, Tables
 from twin.model import OPEN, ColumnType, Layer
 from twin.records import dumps, layer_from
-from twin.sql import Physical, Tables
 
 TYPES: Final[dict[ColumnType, str]] = {
     "string": "VARCHAR",

@@ -8,9 +8,9 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from twin.dialects import Physical
 from twin.duckdb.schema import TYPES, quoted
 from twin.model import Column, ColumnType, Rejected
-from twin.sql import Physical
 from twin.table import BODY, FIXED, SIZE, TIMESTAMP, Batch, cast, columns_of, prepared, widened
 
 NAIVE: Final = pa.timestamp("us")

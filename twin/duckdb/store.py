@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from twin import archive, sql, streams
 from twin.changes import Listeners
+from twin.dialects import DUCKDB
 from twin.duckdb import archive as archive_
 from twin.duckdb import catalogue as catalogue
 from twin.duckdb import delivery as delivery_
@@ -47,7 +48,6 @@ from twin.model import (
 from twin.policy import Policy
 from twin.records import change_from, merged, rejected_from, report_from
 from twin.records import report as made
-from twin.sql import DUCKDB
 from twin.table import SPREAD_TYPES, TIMESTAMP, Batch
 
 log = logging.getLogger(__name__)
