@@ -25,7 +25,7 @@ from twin import archive, sql, streams
 from twin.changes import Listeners
 from twin.dialects import DUCKDB
 from twin.duckdb import archive as archive_
-from twin.duckdb import catalogue as catalogue
+from twin.duckdb import catalogue
 from twin.duckdb import delivery as delivery_
 from twin.duckdb import streams as streams_
 from twin.duckdb.schema import CATALOGUE, Held, held_from, literal

@@ -9,7 +9,7 @@ from typing import Any
 
 from twin import history
 from twin.history import Verdict
-from twin.memory import rows as rows
+from twin.memory import rows
 from twin.memory.rows import Arrived, Held, Row
 from twin.model import OPEN, BBox, Delivery, Mode, Rejected
 
