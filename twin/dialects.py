@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from twin.filters import STANDARD
 from twin.model import ColumnType
+from twin.queryables import STANDARD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from twin.conditions import condition
+from twin.cql2 import checked, condition
 from twin.dialects import Dialect, Params, Tables
 from twin.errors import InvalidParameter, UnknownProperty
-from twin.filters import STANDARD, checked, known
 from twin.model import OPEN, BBox, Column, Interval, Query, Sort, Window
+from twin.queryables import STANDARD, known
 
 FEW: Final = 200
 """Up to so many ids are looked up one by one."""

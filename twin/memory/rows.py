@@ -15,7 +15,6 @@ import shapely
 
 from twin import history
 from twin.extents import box_shape, extents
-from twin.filters import known
 from twin.history import Belief, Statement, Verdict
 from twin.model import (
     OPEN,
@@ -30,6 +29,7 @@ from twin.model import (
     Sort,
 )
 from twin.policy import Policy
+from twin.queryables import known
 from twin.records import refused
 from twin.sql import page, wanted
 from twin.table import (

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from twin import archive, streams
 from twin.changes import Listeners
+from twin.cql2 import checked, holds, queryables
 from twin.errors import Conflict, FeatureNotFound, LayerNotFound
 from twin.extents import union
-from twin.filters import checked, holds, queryables
 from twin.history import Verdict
 from twin.memory import delivery as delivery_
 from twin.memory import rows as rows_

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, cast
 
-from twin.errors import InvalidFilter, UnknownProperty
-from twin.model import Column, ColumnType, Op, Property
+from twin.errors import InvalidFilter
+from twin.model import ColumnType, Op, Property
+from twin.queryables import known
 
 Family = Literal["text", "number", "boolean", "datetime", "date"]
 Row = Mapping[str, Any]
@@ -29,18 +30,6 @@ FAMILIES: Final[dict[ColumnType, Family]] = {
     "datetime": "datetime",
     "date": "date",
 }
-STANDARD: Final[dict[str, ColumnType]] = {
-    "id": "string",
-    "source": "string",
-    "dated": "string",
-    "valid_from": "datetime",
-    "valid_to": "datetime",
-    "recorded_from": "datetime",
-    "recorded_to": "datetime",
-    "version": "integer",
-}
-"""What every layer can be filtered and sorted by, beside its own columns."""
-
 COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -50,22 +39,6 @@ COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">=": operator.ge,
 }
 ARITY: Final = {"not": 1, "isNull": 1, "between": 3, "in": 2, "like": 2, **dict.fromkeys(COMPARISONS, 2)}
-
-
-def queryables(columns: Iterable[Column]) -> dict[str, ColumnType]:
-    """Name to type of all that a layer can be filtered and sorted by."""
-    return {**STANDARD, **{c.name: c.type for c in columns}}
-
-
-def known(name: str, types: Mapping[str, ColumnType]) -> ColumnType:
-    """The type of a property.
-
-    Raises:
-        UnknownProperty: the layer has none of that name; lists those there are.
-    """
-    if name not in types:
-        raise UnknownProperty(f"no property {name!r}; there are {', '.join(sorted(types))}")
-    return types[name]
 
 
 def checked(filter_: Any, types: Mapping[str, ColumnType]) -> Any:
