@@ -363,6 +363,42 @@ async function an_incident_is_reported_by_a_click_and_says_what_lies_around(worl
   return `${impact.buildings.count} buildings`;
 }
 
+/**
+ * Note when a thing of this title stands in the incident list and in a drawn picture, and what a picture costs.
+ *
+ * The page itself watches: asking it from outside would wait for its pictures, and picking would draw more of them.
+ */
+const watchFor = (page, title) =>
+  page.evaluate((wanted) => {
+    const { scene } = window.__twin.viewer;
+    const seen = { listed: null, drawn: null, frames: [] };
+    window.__seen = seen;
+    const list = document.querySelector('[data-test="incidents-panel"]');
+    new MutationObserver(() => {
+      if (list.textContent.includes(wanted)) seen.listed ??= Date.now();
+    }).observe(list, { childList: true, subtree: true, characterData: true });
+    const stands = () => {
+      for (let i = 0; i < scene.primitives.length; i += 1) {
+        const group = scene.primitives.get(i);
+        for (let j = 0; group.show && j < (group.get ? group.length : 0); j += 1) {
+          const { id, ready } = group.get(j);
+          if (ready && id?.twin?.title === wanted) return true;
+        }
+      }
+      return false;
+    };
+    let began = 0;
+    let there = false;
+    scene.preUpdate.addEventListener(() => {
+      began = performance.now();
+      there = stands();
+    });
+    scene.postRender.addEventListener(() => {
+      seen.frames.push(performance.now() - began);
+      if (there) seen.drawn ??= Date.now();
+    });
+  }, title);
+
 async function a_posted_incident_is_on_two_screens_at_once(world) {
   const { page } = world.kept;
   const house = await theHouse(world);
@@ -375,29 +411,36 @@ async function a_posted_incident_is_on_two_screens_at_once(world) {
     await above(one, house.lon, house.lat, { range: 500 });
     if (!(await one.locator(hook("incidents-panel")).count())) await one.locator(hook("incidents-button")).first().click();
     await one.waitForSelector(hook("incidents-panel"));
+    await settled(one);
   }
+  const title = `演练：爆管 ${Date.now()}`;
+  for (const one of pages) await watchFor(one, title);
   const feature = {
     type: "Feature",
     geometry: { type: "Point", coordinates: place },
-    properties: { title: "演练：爆管", level: "I" },
+    properties: { title, level: "I" },
   };
+  const began = Date.now();
   const answer = await fetch(`${world.address}/ogc/collections/incidents/items`, {
     method: "POST",
     headers: { "content-type": "application/geo+json" },
     body: JSON.stringify(feature),
   });
-  const began = performance.now();
+  const answered = Date.now() - began;
   assert.equal(answer.status, 201);
   const { id } = await answer.json();
-  const since = () => Number(((performance.now() - began) / 1000).toFixed(2));
-  const listed = (one) => one.waitForSelector(`${hook("incident")}[data-id="${id}"]`).then(since);
-  const lists = await Promise.all(pages.map(listed));
-  const drawn = async (one) => shown(one, await pixel(one, ...place), id).then(since);
-  const maps = await Promise.all(pages.map(drawn));
+  const done = (one) =>
+    one.waitForFunction(() => window.__seen.listed && window.__seen.drawn && window.__seen, null, { polling: 200 });
+  const seen = await Promise.all(pages.map(async (one) => (await done(one)).jsonValue()));
+  for (const one of pages) await shown(one, await pixel(one, ...place), id);
   await other.close();
-  assert.ok(Math.max(...lists) < 3, `in the lists after ${lists} s`);
-  assert.ok(Math.max(...maps) < 10, `on the maps after ${maps} s`);
-  return `in the lists after ${lists.join(" and ")} s, on the maps after ${maps.join(" and ")} s`;
+  const lists = seen.map(({ listed }) => listed - began);
+  const maps = seen.map(({ drawn }) => drawn - began);
+  const frames = seen.map(({ frames }) => Math.round(frames.sort((a, b) => a - b)[frames.length >> 1]));
+  const said = `ms from POST: answer ${answered}, lists ${lists}, maps ${maps}; one picture takes ${frames}`;
+  assert.ok(Math.max(...lists) < 3000, said);
+  assert.ok(Math.max(...maps) < 10_000, said);
+  return said;
 }
 
 async function an_observation_shows_its_value_without_a_reload(world) {

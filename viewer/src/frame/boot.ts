@@ -2,6 +2,7 @@
 import { watch } from "vue";
 import { ServerError, server } from "../api/client";
 import { liveState, onLive, startLive } from "../api/live";
+import { newsOf } from "../api/news";
 import type { ChangeEvent } from "../api/types";
 import { i18n } from "../i18n";
 import { inLang } from "../state/format";
@@ -158,10 +159,12 @@ function isSelected(event: Pick<ChangeEvent, "layer" | "ids">): boolean {
 }
 
 /** Somebody else's incident is news; one's own is open already. */
-async function announceIncident(id: string): Promise<void> {
-  if (app.selected?.id === id) return;
+async function announceIncident(event: ChangeEvent): Promise<void> {
   try {
-    const { properties } = await server.feature("incidents", id, { at: null, known: null });
+    const [news] = (await newsOf(event)) ?? [];
+    if (!news?.feature || app.selected?.id === news.id) return;
+    const { id, feature } = news;
+    const { properties } = feature;
     const { t } = i18n.global;
     const action = { label: t("incident.see"), run: () => select({ layer: "incidents", id }) };
     notify(t("incident.new", { title: String(properties.title ?? id) }), { tone: "bad", action });
@@ -173,8 +176,8 @@ async function announceIncident(id: string): Promise<void> {
 function hearChanges(): void {
   onLive("change", (event) => {
     readCatalogueSoon();
-    const [incident, ...others] = event.layer === "incidents" ? (event.ids ?? []) : [];
-    if (incident && others.length === 0) setTimeout(() => void announceIncident(incident), 800);
+    if (event.layer === "incidents" && event.ids?.length === 1)
+      setTimeout(() => void announceIncident(event), 800);
     if (isSelected(event)) ui.stale += 1;
   });
   onLive("observation", (event) => {

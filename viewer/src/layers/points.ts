@@ -14,6 +14,7 @@ import {
   VerticalOrigin,
 } from "cesium";
 import { server } from "../api/client";
+import { newsOf } from "../api/news";
 import type {
   ChangeEvent,
   Feature,
@@ -31,7 +32,7 @@ import { classKey, type LayerView } from "../state/app";
 import { type Cluster, cellFor, cluster } from "./cluster";
 
 import { createRoom, textWidth } from "./room";
-import { badge, heap, ring, signOf, spot } from "./symbols";
+import { badge, decoded, heap, ring, signOf, spot } from "./symbols";
 
 export const DRAWING: Drawing = { mode: "points", draw: (stage, summary) => new Points(stage, summary) };
 
@@ -86,6 +87,7 @@ class Points implements Drawn {
     this.#version = summary.version;
     this.#symbols = scene.primitives.add(new BillboardCollection({ scene }));
     this.#names = scene.primitives.add(new LabelCollection({ scene }));
+    this.#warm();
     // Terrain comes finer and finer: what stands on it is put back onto it.
     this.#stopSeating = scene.globe.tileLoadProgressEvent.addEventListener((waiting: number) => {
       if (waiting === 0) this.#seat();
@@ -113,9 +115,9 @@ class Points implements Drawn {
   }
 
   changed(event: ChangeEvent): void {
-    if (this.stage.app.at) return;
-    if (event.ids && event.ids.length <= 50) void this.#fetchSome(event.ids);
-    else void this.#fetch();
+    const { at, known } = this.stage.app;
+    if (at || known) return;
+    this.#takeIn(event).catch(() => this.#fetch());
   }
 
   observed({ ids, datastream, time, value }: ObservationEvent): void {
@@ -208,15 +210,16 @@ class Points implements Drawn {
     return server.latest(this.summary.id);
   }
 
-  /** A few that changed: no need to ask for all. One that is gone answers 404. */
-  async #fetchSome(ids: string[]): Promise<void> {
-    const moment = { at: this.stage.app.at, known: this.stage.app.known };
-    const found = await Promise.all(
-      ids.map((id) => server.feature(this.summary.id, id, moment).catch(() => ({ gone: id }))),
-    );
-    for (const feature of found) {
-      if ("gone" in feature) this.#points.delete(feature.gone);
-      else for (const point of pointOf(feature)) this.#points.set(point.id, point);
+  /** A few that changed: no need to ask for all, nor to wait for the catalogue. */
+  async #takeIn(event: ChangeEvent): Promise<void> {
+    const news = newsOf(event);
+    if (!news) {
+      await this.#fetch();
+      return;
+    }
+    for (const { id, feature } of await news) {
+      if (feature) for (const point of pointOf(feature)) this.#points.set(point.id, point);
+      else this.#points.delete(id);
     }
     if (this.#view?.visible) this.#draw();
   }
@@ -261,6 +264,25 @@ class Points implements Drawn {
       this.#entry(point)?.symbol,
       by ? point.properties[by] : point.properties.type,
     );
+  }
+
+  /** Have the legend's signs on the graphics card before anything wants them: what is new shows in the next picture. */
+  #warm(): void {
+    const { kind, draw } = this.summary;
+    const { halo, selected } = this.stage.palette();
+    const signs = draw.legend.map(({ symbol, value, color }) =>
+      badge(signOf(kind, symbol, value), color, halo),
+    );
+    for (const image of [...signs, ring(selected)]) {
+      const bearer = this.#symbols.add({ position: Cartesian3.ZERO, show: false });
+      this.#picture(bearer, image);
+      this.#symbols.remove(bearer);
+    }
+  }
+
+  /** Give a billboard its sign; one that has to be decoded first asks for another picture when it is. */
+  #picture(billboard: Billboard, image: string): void {
+    billboard.setImage(image, () => decoded(image, this.stage.draw) as HTMLImageElement);
   }
 
   #draw(): void {
@@ -315,16 +337,17 @@ class Points implements Drawn {
 
   #billboard(at: { lon: number; lat: number }, image: string, size: number, twin: Tag["twin"]): Billboard {
     const { widget, app } = this.stage;
-    return this.#symbols.add({
+    const billboard = this.#symbols.add({
       id: { twin } satisfies Tag,
       position: Cartesian3.fromDegrees(at.lon, at.lat, groundHeight(widget, at.lon, at.lat) + 1),
-      image,
       width: size,
       height: size,
       color: Color.WHITE.withAlpha(this.#view?.opacity ?? 1),
       scaleByDistance: app.mode === "2d" ? undefined : new NearFarScalar(1500, 1, 12000, 0.6),
       disableDepthTestDistance: app.mode === "2d" ? Number.POSITIVE_INFINITY : 2500,
     });
+    this.#picture(billboard, image);
+    return billboard;
   }
 
   /** Names and values, as many as have room on the screen, what is lit first. */

@@ -133,3 +133,28 @@ export function ring(color: string): string {
     ),
   );
 }
+
+const pictures = new Map<string, HTMLImageElement | Promise<HTMLImageElement>>();
+
+/**
+ * A symbol as a picture; while it is being decoded, the promise of one, after which `drawn` is called.
+ *
+ * A scene that draws on demand would otherwise not notice that a sign has come.
+ */
+export function decoded(url: string, drawn: () => void): HTMLImageElement | Promise<HTMLImageElement> {
+  const known = pictures.get(url);
+  if (known instanceof HTMLImageElement) return known;
+  const coming = known ?? decode(url);
+  pictures.set(url, coming);
+  // After those who wait for the picture itself.
+  void coming.then(() => queueMicrotask(drawn));
+  return coming;
+}
+
+async function decode(url: string): Promise<HTMLImageElement> {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  pictures.set(url, image);
+  return image;
+}

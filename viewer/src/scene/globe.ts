@@ -34,6 +34,18 @@ export interface MapWanted {
   version: number;
 }
 
+/** Kinds that lie on the map and are no part of its picture: what changes in them leaves the picture as it is. */
+export const upon: ReadonlySet<string> = new Set([
+  "bim",
+  "cameras",
+  "imagery",
+  "incidents",
+  "networks",
+  "parcels",
+  "pointcloud",
+  "sensors",
+]);
+
 /** Room around the county, so that the map does not end where the last house stands; degrees. */
 const margin = 0.03;
 

@@ -18,7 +18,7 @@ import {
 } from "./camera";
 import type { CreateScene, SceneHandle } from "./contract";
 import { keepWidth, setMode } from "./flatten";
-import { createGround, type Ground } from "./globe";
+import { createGround, type Ground, upon } from "./globe";
 import { shadows, sun } from "./light";
 import { createMarks } from "./mark";
 import { light, night } from "./palette";
@@ -146,8 +146,10 @@ function followState({ widget, app, palette, report }: Stage, ground: Ground): (
     ),
     watch(() => app.dark, colours, { immediate: true }),
     watch(() => [app.mode, app.underground, app.dark], mode, { immediate: true }),
-    onLive("change", () => {
+    onLive("change", ({ layer }) => {
       if (app.at) return;
+      const kind = app.catalogue.find(({ id }) => id === layer)?.kind ?? "";
+      if (upon.has(kind)) return;
       version += 1;
       map();
       void land();
