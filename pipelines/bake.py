@@ -41,7 +41,7 @@ from twin.survey import Survey, survey, total
 from twin.table import BODY
 from twin.tree import Tree
 
-REVISION: Final = "1"
+REVISION: Final = "2"
 """Of this recipe; another one makes every tile's address another."""
 TILES: Final = 200
 """Tiles of one tileset JSON, or a few more: some 50 kB."""
@@ -62,6 +62,10 @@ class Standing(Ground, Protocol):
 
     def stamp(self, box: BBox | None, at: datetime | None, known: datetime | None) -> Stamp:
         """The last valid and recorded boundary of the ground in a box, microseconds."""
+        ...
+
+    def rough(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.float32]:
+        """About how high the ground is at (n,) degrees that may lie far apart, metres; NaN: no terrain."""
         ...
 
 
@@ -361,7 +365,8 @@ def _heights(scene: _Scene, planted: Planted, seen: Survey, node: int) -> tuple[
     """Heights between which a node's features and those below it lie, metres; generous, never too narrow."""
     ground = _ground(scene, planted, node)
     low, high = (float(ground.min()), float(ground.max())) if len(ground) else (0.0, 0.0)
-    ease = 2.0 + 0.25 * (high - low)
+    # Means from afar are flatter than the ground.
+    ease = 2.0 + 0.5 * (high - low)
     below, above = _reach(scene.kind, float(seen.size[node]))
     stated = seen.box[node, [2, 5]]
     if absolute(scene.placed) and np.isfinite(stated).all():
@@ -377,11 +382,14 @@ def _reach(kind: Kind, size: float) -> tuple[float, float]:
 
 
 def _ground(scene: _Scene, planted: Planted, node: int) -> NDArray[np.float64]:
-    """Heights of the ground at the middle and two corners of rows spread evenly over a node's cell."""
+    """About the heights of the ground at the middle and two corners of rows spread evenly over a node's cell."""
     rows = planted.rows.within(*planted.tree.window(node).keys[0])
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLES)).astype(np.int64)]
     west, south, east, north = (planted.rows.columns[n][rows] for n in ("minx", "miny", "maxx", "maxy"))
     lon = np.concatenate([(west + east) / 2, west, east])
     lat = np.concatenate([(south + north) / 2, south, north])
-    found = np.asarray(scene.ground.heights(lon, lat), np.float64)
+    placed = np.isfinite(lon) & np.isfinite(lat)
+    if not placed.any():
+        return np.zeros(0)
+    found = np.asarray(scene.ground.rough(lon[placed], lat[placed]), np.float64)
     return np.where(np.isfinite(found), found, 0.0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -49,6 +50,8 @@ FLAT = 0.01
 DEGREE = 111_000.0
 EARTH = 6_371_000.0
 """Metres, roughly: a degree of latitude, and the radius."""
+PARTS = 32
+"""Of the width of where some places lie: means over one of them are fine enough to see how high the ground is."""
 GRIDS = 4096
 """Grids of posts kept: 17 kB each."""
 
@@ -216,16 +219,37 @@ class Ground:
         Args:
             spacing: degrees between the places, so that a coarse picture is made of means.
         """
-        out = np.full(lon.shape, np.nan, np.float32)
-        reach = BBox(west=lon.min(), south=lat.min(), east=lon.max(), north=lat.max())
-        metres = spacing * metres_per_degree(float(lat.mean()))[1]
-        for raster in self.rasters:
-            if shows(raster, spacing) and _meet(raster.bbox, reach):
-                missing = np.isnan(out)
-                if not missing.any():
-                    break
-                out[missing] = sample(raster, lon[missing], lat[missing], spacing=metres)
-        return out
+        return _filled((r for r in _near(self.rasters, lon, lat) if shows(r, spacing)), lon, lat, spacing)
+
+    def rough(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.float32]:
+        """(n,) float32 metres at (n,) degrees, n > 0, no finer than a part of where they all lie; NaN: no terrain.
+
+        For places that lie far apart `heights` makes a grid of posts about each of them; this reads few cells.
+        """
+        spacing = max(float(np.ptp(lon)), float(np.ptp(lat))) / PARTS
+        return _filled(_near(self.rasters, lon, lat), lon, lat, spacing)
+
+
+def _filled(
+    rasters: Iterable[Raster], lon: NDArray[np.float64], lat: NDArray[np.float64], spacing: float
+) -> NDArray[np.float32]:
+    """(n,) float32 metres out of the first of some rasters that has each place."""
+    out = np.full(lon.shape, np.nan, np.float32)
+    metres = spacing * metres_per_degree(float(lat.mean()))[1]
+    for raster in rasters:
+        missing = np.isnan(out)
+        if not missing.any():
+            break
+        out[missing] = sample(raster, lon[missing], lat[missing], spacing=metres)
+    return out
+
+
+def _near(
+    rasters: tuple[Raster, ...], lon: NDArray[np.float64], lat: NDArray[np.float64]
+) -> Iterator[Raster]:
+    """Rasters whose box meets that of some places."""
+    reach = BBox(west=lon.min(), south=lat.min(), east=lon.max(), north=lat.max())
+    return (r for r in rasters if _meet(r.bbox, reach))
 
 
 def _meet(a: BBox, b: BBox) -> bool:

@@ -60,9 +60,13 @@ class TileCache:
         packed = gzip.compress(body, LEVEL, mtime=0)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(packed)
-        Path(aside).replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(packed)
+            Path(aside).replace(path)
+        except OSError:
+            Path(aside).unlink(missing_ok=True)
+            raise
         with self._lock:
             self._held += len(packed)
             full = self._held > self._limit

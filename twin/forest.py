@@ -46,6 +46,8 @@ class Forest:
         """`capacity` is how many features a node of a new tree is meant to hold."""
         self._store, self._capacity = store, capacity
         self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
+        """One a layer: growing a large tree keeps nobody from the others."""
         self._spreads: dict[str, Spread] = {}
         self._planted: dict[tuple[str, int], Planted] = {}
         self._latest: dict[str, Planted] = {}
@@ -74,7 +76,7 @@ class Forest:
     def now(self, layer: str) -> Planted:
         """Rows and tree as they are; a tree is grown when there is none, nodes that are too full are split."""
         rows = self.rows(layer)
-        with self._lock:
+        with self._turn(layer):
             planted = self._latest.get(layer)
             if planted is None or planted.rows is not rows:
                 tree = self._kept(layer) if planted is None else planted.tree
@@ -105,8 +107,12 @@ class Forest:
             raise TileNotFound(
                 f"layer {layer!r} never had a tile tree {revision}; start from its tileset.json"
             )
-        with self._lock:
+        with self._turn(layer):
             return self._settle(layer, planted.rows, trees.decode(block))
+
+    def _turn(self, layer: str) -> threading.Lock:
+        with self._lock:
+            return self._turns.setdefault(layer, threading.Lock())
 
     def _kept(self, layer: str) -> Tree | None:
         block = self._store.kept(f"tree/{layer}")
@@ -123,7 +129,7 @@ class Forest:
         home = np.concatenate([known, homes(tree, news["hkey"], news["size"])])
         planted = Planted(rows=rows, tree=old.tree if old else tree, home=home)
         self._planted[key] = planted
-        mine = [k for k in self._planted if k[0] == layer and k != key]
+        mine = [k for k in tuple(self._planted) if k[0] == layer and k != key]
         for other in mine[:-2]:
             del self._planted[other]
         return planted

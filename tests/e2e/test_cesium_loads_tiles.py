@@ -42,6 +42,8 @@ class Plateau:
     def heights(self, lon: np.ndarray, _: np.ndarray) -> np.ndarray:
         return np.full(len(lon), GROUND, np.float32)
 
+    rough = heights
+
     def stamp(self, *_: object) -> tuple[int, int]:
         return 0, 0
 

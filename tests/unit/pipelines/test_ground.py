@@ -137,6 +137,29 @@ def test_heights_are_what_the_deepest_tiles_draw(store: MemoryStore, tmp_path: P
     np.testing.assert_allclose(ground.heights(lon, lat), drawn, atol=0.03)
 
 
+def test_far_apart_places_are_about_as_high_as_the_ground_and_take_few_cells(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    ingest(store, tmp_path, dem(tmp_path / "a.tif", plane()))
+    ground = Grounds(store, tmp_path).at(OPEN)
+    lon, lat = lonlat(*inside(200))
+    # A plane's mean over a part of the window is off by at most what it rises over one part.
+    np.testing.assert_allclose(ground.rough(lon, lat), ground.heights(lon, lat), atol=6)
+    one = ground.rough(lon[:1], lat[:1])
+    np.testing.assert_allclose(one, ground.heights(lon[:1], lat[:1]), atol=0.02)
+    assert np.isnan(ground.rough(lon + 3, lat)).all()
+
+
+def test_a_small_terrain_in_a_wide_window_is_still_seen(store: MemoryStore, tmp_path: Path) -> None:
+    ingest(store, tmp_path, dem(tmp_path / "a.tif", plane()))
+    ground = Grounds(store, tmp_path).at(OPEN)
+    lon, lat = lonlat(*inside(50))
+    found = ground.rough(np.append(lon, -70.0), np.append(lat, -30.0))
+    np.testing.assert_allclose(found[:-1], ground.heights(lon, lat), atol=130)
+    assert (found[:-1] > 10).all()
+    assert np.isnan(found[-1])
+
+
 def test_neighbouring_tiles_have_the_same_posts_on_their_edge(store: MemoryStore, tmp_path: Path) -> None:
     ingest(
         store, tmp_path, dem(tmp_path / "a.tif", plane() + np.random.default_rng(5).normal(0, 6, (400, 500)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -67,3 +68,13 @@ def test_the_least_used_go_when_the_folder_is_full(tmp_path):
         cache.get(f"/{i}", lambda: urandom(1000))
     assert sum(p.stat().st_size for p in tmp_path.glob("*/*.gz")) <= 10_000
     assert gzip.decompress(cache.get("/old", lambda: b"made again")) == b"made again"
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        TileCache(tmp_path).get("/a", lambda: b"x")
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
