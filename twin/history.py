@@ -10,6 +10,19 @@ source and branch (OPEN when there is none). For each of its rows:
 * an id that is known changes at `at`, or at its own `valid_from` where that is later;
 * a row whose whole stated period lies before `at` speaks of exactly that period;
 * it is valid until its own `valid_to` or `until`, whichever comes first; between the two it is gone.
+
+What a snapshot omits is ended from `at` to `until`: rows of its own source that are valid at `at`, and
+those that its source had announced, with a stated `valid_from` between the two. A row that begins there
+because a later delivery found it is later knowledge and stays.
+
+A removal is a statement too. It ends whatever is believed of the id from its moment on, and writes the
+row that it ended once more, under the remover's source and for the time that it is gone, on the branch
+`removals` names: a tombstone, which no reader of the branch itself sees and which every delivery meets.
+
+* A snapshot keeps its hands off what another source says, tombstones included: the row counts as kept.
+* An upsert brings a removed id back when it says something else than the row that was removed; when it
+  says the same, it has nothing new to say, and counts as kept.
+* Whoever removed a row brings it back by delivering it again.
 """
 
 from __future__ import annotations
@@ -25,6 +38,13 @@ from twin.model import OPEN, Mode
 DUPLICATE = "the id appears more than once in the delivery"
 TAKEN = "duplicate-id: the id is there already and the delivery only appends"
 NAMELESS = "it has no id"
+STATED = "stated"
+"""What `dated` says of a row that came with its `valid_from`."""
+
+
+def removals(branch: str) -> str:
+    """The branch on which the tombstones of a branch are."""
+    return f"removed:{branch}"
 
 
 def untimely(start: datetime, end: datetime) -> str:
@@ -66,6 +86,14 @@ class Belief:
     geometry: Any
     """Compared with ==; so are the attributes."""
     attributes: Any
+    stated: bool = False
+    """Whether the source said when it begins."""
+    tombstone: bool = False
+    """Whether it says that the id is removed, and what was removed."""
+
+    def says(self, geometry: Any, attributes: Any) -> bool:
+        """Whether it describes the same state."""
+        return bool(self.geometry == geometry and self.attributes == attributes)
 
 
 def stated(
@@ -99,15 +127,29 @@ def judged(
     if claim.start >= claim.end:
         return Verdict.UNTIMELY
     touched = overlapped(beliefs, claim.start, claim.until)
-    if not touched:
-        return Verdict.ADDED
-    if mode is Mode.SNAPSHOT and any(b.source != source for b in touched):
+    others = [b for b in touched if b.source != source]
+    nothing_new = any(b.tombstone and b.says(geometry, attributes) for b in others)
+    if nothing_new or (mode is Mode.SNAPSHOT and others):
         return Verdict.KEPT
-    first = touched[0]
-    same = first.geometry == geometry and first.attributes == attributes
-    if same and first.start <= claim.start and min(first.end, claim.until) == claim.end and len(touched) == 1:
+    return _compared(claim, geometry, attributes, touched)
+
+
+def _compared(claim: Statement, geometry: Any, attributes: Any, touched: Sequence[Belief]) -> Verdict:
+    there = [b for b in touched if not b.tombstone]
+    if not there:
+        return Verdict.ADDED
+    first = there[0]
+    lasting = first.start <= claim.start and min(first.end, claim.until) == claim.end
+    if lasting and len(touched) == 1 and first.says(geometry, attributes):
         return Verdict.UNCHANGED
     return Verdict.CHANGED_ATTRIBUTES if first.geometry == geometry else Verdict.CHANGED_GEOMETRY
+
+
+def omitted(belief: Belief, *, source: str, at: datetime, until: datetime) -> bool:
+    """Whether a snapshot that governs [at, until) and does not name the id ends this."""
+    if belief.source != source or belief.tombstone:
+        return False
+    return belief.start <= at < belief.end or (belief.stated and at < belief.start < until)
 
 
 def remainders(

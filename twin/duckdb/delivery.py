@@ -6,7 +6,7 @@ Temporary tables of the cursor, in the order in which they are made:
     hashed    those with an id of their own, and their hashes
     pairs     what is believed and has no end beside what came for it; `same` when nothing changes by it
     arrivals  the rows that are not plainly the same, few in a file that comes again
-    old       what is believed of these ids, and what a snapshot ends
+    old       what is believed of these ids, tombstones too, and what a snapshot may end
     verdict   what becomes of each arrival, its period [f, t) and what it governs [f, g)
     cuts      the old rows that are no longer believed, and between which moments
     former    those rows whole
@@ -93,12 +93,13 @@ def end(commit: Commit, ids: Sequence[str]) -> Outcome:
         "CREATE OR REPLACE TEMP TABLE verdict AS SELECT 0 AS n, '' AS id, '' AS verdict,"
         f" {literal(OPEN)} AS f, {literal(OPEN)} AS g, {literal(OPEN)} AS t LIMIT 0"
     )
+    touched = f"valid_from < {literal(commit.until)} AND valid_to > {literal(commit.at)}"
     _cuts(
         commit,
-        absent=f"SELECT *, {literal(commit.at)} AS c0, {literal(commit.until)} AS c1, TRUE AS gone FROM old"
-        f" WHERE valid_from < {literal(commit.until)} AND valid_to > {literal(commit.at)}",
+        absent=f"SELECT *, {literal(commit.at)} AS c0, {literal(commit.until)} AS c1, NOT tombstone AS gone"
+        f" FROM old WHERE {touched} AND id IN (SELECT id FROM old WHERE {touched} AND NOT tombstone)",
     )
-    written = _end(commit)
+    written = _end(commit) + _buried(commit)
     return _outcome(commit, [], 0, pa.table({n: pa.array([], pa.float64()) for n in BOX}), written)
 
 
@@ -155,14 +156,14 @@ def _paired(commit: Commit) -> bool:
 
 def _old(commit: Commit, *, paired: bool) -> None:
     """What is believed of the arrivals, and what a snapshot may end."""
-    at, branch = literal(commit.at), quoted(commit.delivery.branch)
+    branch, tombstones = quoted(commit.delivery.branch), quoted(history.removals(commit.delivery.branch))
     named = "SELECT id FROM arrivals"
     if _one(commit, "SELECT count(*) FROM arrivals") <= FEW:
         ids = [row[0] for row in commit.cursor.execute("SELECT DISTINCT id FROM arrivals").fetchall()]
         named = ", ".join(quoted(i) for i in ids) or "NULL"
-    rest = f"id, source, valid_from, valid_to, hash, ahash, {', '.join(BOX)}"
-    names = f"rowid AS r, {rest}"
-    believed = f"recorded_to = {literal(OPEN)} AND branch = {branch}"
+    rest = f"id, source, valid_from, valid_to, hash, ahash, dated, tombstone, {', '.join(BOX)}"
+    names = f"rowid AS r, {rest.replace('tombstone', f'branch = {tombstones} AS tombstone')}"
+    believed = f"recorded_to = {literal(OPEN)} AND branch IN ({branch}, {tombstones})"
     # Named first and whole: beside another predicate the index on id is not used.
     found = f"AS MATERIALIZED (SELECT {names}, branch, recorded_to FROM {{}} WHERE id IN ({named}))"
     commit.cursor.execute(
@@ -173,7 +174,7 @@ def _old(commit: Commit, *, paired: bool) -> None:
     )
     if not paired or commit.delivery.mode is not Mode.SNAPSHOT:
         return
-    mine = f"source = {quoted(commit.delivery.source)} AND valid_from <= {at} AND valid_to > {at}"
+    mine = f"branch = {branch} AND {_omitted(commit)}"
     commit.cursor.execute(
         f"INSERT INTO old SELECT TRUE, {names} FROM {commit.held.live} WHERE {mine}"
         " AND rowid IN (SELECT r FROM pairs WHERE n IS NULL)"
@@ -187,6 +188,7 @@ def _verdicts(commit: Commit) -> None:
     at, until = literal(commit.at), literal(commit.until)
     append = commit.delivery.mode is Mode.APPEND
     snapshot = commit.delivery.mode is Mode.SNAPSHOT
+    source, there = quoted(commit.delivery.source), "FILTER (NOT o.tombstone)"
     commit.cursor.execute(f"""
         CREATE OR REPLACE TEMP TABLE verdict AS
         WITH known AS (SELECT DISTINCT id FROM old),
@@ -201,16 +203,19 @@ def _verdicts(commit: Commit) -> None:
                 CASE WHEN past THEN t ELSE {until} END AS g
             FROM claim),
         met AS (
-            SELECT b.n, count(*) AS met, bool_or(o.source <> {quoted(commit.delivery.source)}) AS foreign_,
-                min(o.valid_from) AS f, arg_min(o.valid_to, o.valid_from) AS t,
-                arg_min(o.hash, o.valid_from) AS hash, arg_min(o.ahash, o.valid_from) AS ahash
+            SELECT b.n, count(*) AS met, count(*) {there} AS there, bool_or(o.source <> {source}) AS foreign_,
+                bool_or(o.tombstone AND o.source <> {source} AND o.hash = b.hash AND o.ahash = b.ahash)
+                    AS nothing_new,
+                min(o.valid_from) {there} AS f, arg_min(o.valid_to, o.valid_from) {there} AS t,
+                arg_min(o.hash, o.valid_from) {there} AS hash, arg_min(o.ahash, o.valid_from) {there} AS ahash
             FROM bounded b JOIN old o ON o.id = b.id AND o.valid_from < b.g AND o.valid_to > b.f
             GROUP BY b.n)
         SELECT b.n, b.id, b.f, b.t, b.g, b.hash, b.ahash, CASE
             WHEN {append} AND b.known THEN 'taken'
             WHEN b.f >= b.t THEN 'untimely'
             WHEN m.met IS NULL THEN 'added'
-            WHEN {snapshot} AND m.foreign_ THEN 'kept'
+            WHEN ({snapshot} AND m.foreign_) OR m.nothing_new THEN 'kept'
+            WHEN m.there = 0 THEN 'added'
             WHEN m.met = 1 AND m.hash = b.hash AND m.ahash = b.ahash AND m.f <= b.f AND least(m.t, b.g) = b.t
                 THEN 'unchanged'
             WHEN m.hash = b.hash THEN 'changed_attributes'
@@ -219,24 +224,33 @@ def _verdicts(commit: Commit) -> None:
 
 
 def _absent(commit: Commit, stage: Stage) -> str:
-    """Rows that a snapshot ends: of its source, valid at its moment, not named in it, refused or not."""
+    """Rows that a snapshot ends: those that it may end and does not name, refused or not."""
     at = literal(commit.at)
     names = f"SELECT *, {at} AS c0, {literal(commit.until)} AS c1, TRUE AS gone FROM old o"
     if commit.delivery.mode is not Mode.SNAPSHOT:
         return f"{names} WHERE FALSE"
     commit.cursor.register("refused_ids", pa.table({"id": pa.array(sorted(stage.refused_ids), pa.string())}))
     return (
-        f"{names} WHERE source = {quoted(commit.delivery.source)} AND valid_from <= {at} AND valid_to > {at}"
+        f"{names} WHERE NOT tombstone AND {_omitted(commit)}"
         " AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.id = o.id)"
         " AND NOT EXISTS (SELECT 1 FROM refused_ids x WHERE x.id = o.id)"
     )
 
 
+def _omitted(commit: Commit) -> str:
+    """`history.omitted` as a condition."""
+    at, until = literal(commit.at), literal(commit.until)
+    announced = f"dated = {quoted(history.STATED)} AND valid_from > {at} AND valid_from < {until}"
+    return (
+        f"source = {quoted(commit.delivery.source)}"
+        f" AND ((valid_from <= {at} AND valid_to > {at}) OR ({announced}))"
+    )
+
+
 def _cuts(commit: Commit, *, absent: str) -> None:
-    changed = ", ".join(quoted(v) for v in history.WRITTEN if v is not history.Verdict.ADDED)
     commit.cursor.execute(
         "CREATE OR REPLACE TEMP TABLE cuts AS SELECT o.*, v.f AS c0, v.g AS c1, FALSE AS gone"
-        f" FROM old o JOIN verdict v ON v.id = o.id WHERE v.verdict IN ({changed})"
+        f" FROM old o JOIN verdict v ON v.id = o.id WHERE v.verdict IN ({WRITTEN})"
         f" AND o.valid_from < v.g AND o.valid_to > v.f UNION ALL {absent}"
     )
 
@@ -293,6 +307,25 @@ def _end(commit: Commit) -> int:
     _copy(commit, held.live, f"valid_to > c1 AND valid_to = {literal(OPEN)}", valid_from="c1", **again)
     _copy(commit, held.hist, f"valid_to > c1 AND valid_to < {literal(OPEN)}", valid_from="c1", **again)
     return _one(commit, f"SELECT count(*) FROM cuts WHERE valid_to > c1 AND valid_to = {literal(OPEN)}")
+
+
+def _buried(commit: Commit) -> int:
+    """Write a tombstone of each id that was removed; how many went to `live`."""
+    branch = quoted(commit.delivery.branch)
+    first = f"SELECT id, min(valid_from) FROM former WHERE branch = {branch} GROUP BY id"
+    _copy(
+        commit,
+        commit.held.live if commit.until == OPEN else commit.held.hist,
+        f"branch = {branch} AND (id, valid_from) IN ({first})",
+        source=quoted(commit.delivery.source),
+        branch=quoted(history.removals(commit.delivery.branch)),
+        valid_from=literal(commit.at),
+        valid_to=literal(commit.until),
+        recorded_from=literal(commit.recorded),
+        recorded_to=literal(OPEN),
+        version=str(commit.number),
+    )
+    return _one(commit, f"SELECT count(*) FROM ({first})") if commit.until == OPEN else 0
 
 
 def _by_id(commit: Commit, alias: str = "t.") -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ class Commit:
     at: datetime
     until: datetime
     believed: dict[str, list[Row]]
-    """By id, in the delivery's branch."""
+    """By id, in the delivery's branch; tombstones too."""
 
 
 @dataclass(kw_only=True)
@@ -46,7 +47,7 @@ def begun(held: Held, delivery: Delivery, number: int, recorded: datetime) -> Co
     at = delivery.at or recorded
     believed: dict[str, list[Row]] = defaultdict(list)
     for row in held.rows:
-        if row.recorded_to == OPEN and row.branch == delivery.branch:
+        if row.recorded_to == OPEN and row.branch in (delivery.branch, history.removals(delivery.branch)):
             believed[row.id].append(row)
     return Commit(
         held=held,
@@ -112,9 +113,38 @@ def cut(commit: Commit, tally: Tally, beliefs: list[Row], start: datetime, end: 
 
 
 def _sweep(commit: Commit, tally: Tally, *, present: set[str]) -> None:
-    """End what a snapshot does not name: of its source, valid at its moment."""
+    """End what a snapshot does not name."""
+    said = commit.delivery.source
     for ident, beliefs in commit.believed.items():
-        mine = [b for b in beliefs if b.source == commit.delivery.source]
-        mine = [b for b in mine if b.valid_from <= commit.at < b.valid_to]
+        mine = [
+            b for b in beliefs if history.omitted(b.belief, source=said, at=commit.at, until=commit.until)
+        ]
         if ident not in present and cut(commit, tally, mine, commit.at, commit.until):
             tally.removed.add(ident)
+
+
+def end(commit: Commit, tally: Tally, ids: Sequence[str]) -> None:
+    """Remove ids from the commit's moment on, and leave a tombstone of each."""
+    for ident in dict.fromkeys(ids):
+        beliefs = commit.believed.get(ident, [])
+        touched = history.overlapped([b.belief for b in beliefs], commit.at, commit.until)
+        if all(b.tombstone for b in touched):
+            continue
+        former = cut(commit, tally, beliefs, commit.at, commit.until)
+        commit.held.rows.append(_tombstone(commit, former))
+        tally.removed.add(ident)
+
+
+def _tombstone(commit: Commit, former: list[Row]) -> Row:
+    branch = commit.delivery.branch
+    ended = min((r for r in former if r.branch == branch), key=lambda r: r.valid_from)
+    return replace(
+        ended,
+        source=commit.delivery.source,
+        branch=history.removals(branch),
+        valid_from=commit.at,
+        valid_to=commit.until,
+        recorded_from=commit.recorded,
+        recorded_to=OPEN,
+        version=commit.number,
+    )

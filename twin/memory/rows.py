@@ -82,6 +82,8 @@ class Row:
             end=self.valid_to,
             geometry=self.geometry,
             attributes=self.attributes,
+            stated=self.dated == history.STATED,
+            tombstone=self.branch.startswith(history.removals("")),
         )
 
     @property

@@ -171,13 +171,11 @@ class MemoryStore:
             held = self._layer(layer)
             commit, recorded = self._next()
             begun, tally = delivery_.begun(held, delivery, commit, recorded), delivery_.Tally()
-            wanted = [r for i in dict.fromkeys(ids) for r in begun.believed.get(i, [])]
-            ended = delivery_.cut(begun, tally, wanted, begun.at, begun.until)
-            if not ended:
+            delivery_.end(begun, tally, ids)
+            if not (gone := tally.removed):
                 raise FeatureNotFound(
                     f"{layer}: none of {', '.join(list(ids)[:10])} is there at {begun.at.isoformat()}"
                 )
-            gone = {r.id for r in ended}
             report = made(held.layer, delivery, commit, recorded, read=len(gone), removed=len(gone))
             self._commit(held, report, [], gone, tally.boxes, delivery.branch, news=False)
             return report

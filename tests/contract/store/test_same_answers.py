@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from store_support import LAYER, OPEN_POLICY, STORES, Clock, batch, day, delivered, query, square
 
 from twin.errors import FeatureNotFound
+from twin.history import removals
 from twin.model import OPEN, BBox, Interval, Mode, Op, Property, Query, Sort, Window
 from twin.space import hilbert_range
 from twin.store import Store
@@ -102,8 +104,10 @@ def test_a_store_answers_as_the_plain_one_does(other: str, history: list[dict[st
             for since in range(store.last() + 1):
                 ours, theirs = (s.spread("buildings", since=since).to_pylist() for s in (store, plain))
                 assert sorted(map(str, ours)) == sorted(map(str, theirs))
-            for ident in IDS:
-                ours, theirs = (s.versions("buildings", ident, OPEN_POLICY) for s in (store, plain))
+            for ident, branch in product(IDS, ("main", "scheme", removals("main"))):
+                ours, theirs = (
+                    s.versions("buildings", ident, OPEN_POLICY, branch=branch) for s in (store, plain)
+                )
                 assert sorted(map(str, ours.to_pylist())) == sorted(map(str, theirs.to_pylist()))
         finally:
             store.close()
@@ -128,6 +132,7 @@ def test_one_row_an_id_and_nothing_known_is_lost(name: str, history: list[dict[s
                 answers += [(q, content(store.read(q))) for q in asked]
                 clock.pass_(days=1)
             assert_no_overlap(store)
+            assert_gone_is_gone(store)
             for asked_then, answer in answers:
                 assert content(store.read(asked_then)).equals(answer), asked_then
             tables = [table for _, table in answers]
@@ -137,10 +142,25 @@ def test_one_row_an_id_and_nothing_known_is_lost(name: str, history: list[dict[s
             store.close()
 
 
+def assert_gone_is_gone(store: Store) -> None:
+    """What is believed removed is not believed there at the same moment."""
+    for ident in IDS:
+        there, gone = (
+            [
+                r
+                for r in store.versions("buildings", ident, OPEN_POLICY, branch=b).to_pylist()
+                if r["recorded_to"] == OPEN
+            ]
+            for b in ("main", removals("main"))
+        )
+        for one, other in product(there, gone):
+            assert one["valid_to"] <= other["valid_from"] or other["valid_to"] <= one["valid_from"]
+
+
 def assert_no_overlap(store: Store) -> None:
     """No two versions of an id share a moment of both times."""
-    for ident in IDS:
-        rows = store.versions("buildings", ident, OPEN_POLICY).to_pylist()
+    for ident, branch in product(IDS, ("main", "scheme", removals("main"))):
+        rows = store.versions("buildings", ident, OPEN_POLICY, branch=branch).to_pylist()
         for n, one in enumerate(rows):
             for other in rows[:n]:
                 apart = (

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from store_support import LAYER, OPEN_POLICY, Clock, batch, day, delivered, ids, query, square
+from store_support import LAYER, OPEN_POLICY, STORES, Clock, batch, day, delivered, ids, query, square
 
 from twin.errors import FeatureNotFound, LayerNotFound
+from twin.history import removals
 from twin.model import OPEN, Interval, Mode, Rejected, Report
 from twin.store import Store
 from twin.table import Batch
@@ -161,6 +163,107 @@ def test_removing_ends_rows_whoever_brought_them(store: Store) -> None:
     with pytest.raises(FeatureNotFound, match="nobody"):
         store.remove("buildings", ["nobody"], delivered(None, "desk"))
     assert store.last() == 2
+
+
+def taken_away(store: Store, at: Any, *names: str) -> Report:
+    return store.remove("buildings", names, delivered(at, "desk", Mode.UPSERT))
+
+
+def test_what_a_person_removed_does_not_come_back_with_the_next_file(store: Store) -> None:
+    put(store, day(2021), "a", "b")
+    taken_away(store, day(2022), "a")
+    same = put(store, day(2023), "a", "b")
+    other = put(store, day(2024), "a", "b", height=2.0)
+    assert (same.kept, same.added, same.unchanged) == (1, 0, 1)
+    assert (other.kept, other.added, other.changed_attributes) == (1, 0, 1)
+    assert ids(store) == ids(store, at=day(2022, 6)) == ["b"]
+    assert ids(store, at=day(2021, 6)) == ["a", "b"]
+
+
+def test_what_was_removed_as_if_it_never_was_does_not_come_back_either(store: Store) -> None:
+    put(store, day(2021), "a", "b")
+    taken_away(store, day(2021), "a")
+    assert put(store, day(2022), "a", "b").kept == 1
+    assert ids(store) == ids(store, at=day(2021, 6)) == ["b"]
+
+
+def test_a_late_snapshot_does_not_bring_back_what_a_person_removed(store: Store) -> None:
+    put(store, day(2020), "a", "b")
+    taken_away(store, day(2023), "a")
+    assert put(store, day(2021), "a", "b").kept == 1
+    assert ids(store) == ["b"]
+    assert ids(store, at=day(2022)) == ["a", "b"]
+
+
+def test_an_upsert_brings_a_removed_row_back_only_when_it_says_something_new(store: Store) -> None:
+    put(store, day(2021), "a", "b")
+    taken_away(store, day(2022), "a")
+    same = put(store, day(2023), "a", mode=Mode.UPSERT)
+    assert (same.kept, ids(store)) == (1, ["b"])
+    new = put(store, day(2024), "a", mode=Mode.UPSERT, height=2.0)
+    assert (new.added, new.kept, ids(store)) == (1, 0, ["a", "b"])
+    assert periods(store, "a") == [(2021, 2022), (2024, 9999)]
+    assert put(store, day(2025), "a", "b", height=2.0).kept == 0
+
+
+def test_who_removed_a_row_brings_it_back(store: Store) -> None:
+    put(store, day(2021), "a", "b")
+    taken_away(store, day(2022), "a")
+    back = put(store, day(2023), "a", source="desk", mode=Mode.UPSERT)
+    assert (back.added, ids(store)) == (1, ["a", "b"])
+    assert put(store, day(2024), "a", "b").kept == 1
+    assert ids(store) == ["a", "b"]
+    taken_away(store, day(2025), "a")
+    assert ids(store) == ["b"]
+
+
+def test_a_removal_is_remembered_with_its_own_times_and_author(store: Store, clock: Clock) -> None:
+    put(store, day(2021), "a")
+    clock.pass_(days=1)
+    report = taken_away(store, day(2022), "a")
+    (stone,) = store.versions("buildings", "a", OPEN_POLICY, branch=removals("main")).to_pylist()
+    assert (stone["source"], stone["version"], stone["recorded_from"]) == ("desk", report.commit, report.at)
+    assert (stone["valid_from"], stone["valid_to"], stone["height"]) == (day(2022), OPEN, 1.0)
+    with pytest.raises(FeatureNotFound):
+        taken_away(store, day(2023), "a")
+    assert store.spread("buildings").num_rows == 2
+    assert store.count(query()) == store.layer("buildings", OPEN_POLICY).count == 0
+
+
+def test_a_removal_outlives_a_backup(store: Store, tmp_path: Path) -> None:
+    put(store, day(2021), "a", "b")
+    taken_away(store, day(2022), "a")
+    store.backup(tmp_path / "saved")
+    for name, opened in STORES.items():
+        (tmp_path / name).mkdir()
+        other = opened(tmp_path / name, Clock())
+        other.restore(tmp_path / "saved")
+        assert put(other, day(2023), "a", "b").kept == 1
+        assert ids(other) == ["b"]
+        other.close()
+
+
+def test_what_an_announcing_source_no_longer_announces_does_not_begin(store: Store) -> None:
+    put(store, day(2021), "a")
+    put(store, day(2022), "plan", mode=Mode.UPSERT, valid_from=day(2040))
+    assert ids(store, at=day(2041)) == ["a", "plan"]
+    report = put(store, day(2023), "a")
+    assert (report.removed, ids(store, at=day(2041))) == (1, ["a"])
+
+
+def test_a_snapshot_leaves_announcements_of_others_and_of_later_snapshots(store: Store) -> None:
+    put(store, day(2020), "a")
+    put(store, day(2024), "a", "plan", valid_from=day(2040))
+    put(store, None, "theirs", source="desk", mode=Mode.UPSERT, valid_from=day(2040))
+    assert put(store, day(2022), "a").removed == 0
+    assert ids(store, at=day(2041)) == ["a", "plan", "theirs"]
+
+
+def test_what_a_later_delivery_found_is_not_ended_by_a_late_snapshot(store: Store) -> None:
+    put(store, day(2020), "a")
+    put(store, day(2024), "b", mode=Mode.UPSERT)
+    assert put(store, day(2022), "a").removed == 0
+    assert ids(store) == ["a", "b"]
 
 
 def test_an_interval_gives_the_last_version_within_it(store: Store) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.history import Belief, Verdict, judged, remainders, stated
+from twin.history import Belief, Verdict, judged, omitted, remainders, stated
 from twin.model import OPEN, Mode
 
 
@@ -70,6 +71,27 @@ def test_each_verdict_has_its_case() -> None:
     assert verdict([belief(2000, 2020, source="desk")], Mode.UPSERT) is Verdict.UNCHANGED
     assert verdict([belief(1990, 1991)], Mode.APPEND) is Verdict.TAKEN
     assert verdict([belief(2008, 2020)]) is Verdict.ADDED
+
+
+def test_a_tombstone_of_another_source_is_kept_unless_an_upsert_says_something_new() -> None:
+    stone = Belief(source="desk", start=day(2003), end=OPEN, geometry="g", attributes={}, tombstone=True)
+    assert verdict([stone]) is Verdict.KEPT
+    assert verdict([stone], geometry="h") is Verdict.KEPT
+    assert verdict([stone], Mode.UPSERT) is Verdict.KEPT
+    assert verdict([stone], Mode.UPSERT, geometry="h") is Verdict.ADDED
+    assert verdict([replace(stone, source="f")]) is Verdict.ADDED
+    assert verdict([replace(stone, end=day(2005)), belief(2005, 2020)]) is Verdict.UNCHANGED
+
+
+@given(years, years, years, years, st.booleans(), st.sampled_from("fg"))
+def test_a_snapshot_ends_what_it_covers_and_what_was_announced(
+    a: datetime, b: datetime, at: datetime, until: datetime, stated_: bool, source: str
+) -> None:
+    held = Belief(source=source, start=min(a, b), end=max(a, b), geometry="g", attributes={}, stated=stated_)
+    ends = omitted(held, source="f", at=at, until=until)
+    covers = min(a, b) <= at < max(a, b)
+    assert ends == (source == "f" and (covers or (stated_ and at < min(a, b) < until)))
+    assert not omitted(replace(held, tombstone=True), source="f", at=at, until=until)
 
 
 def test_an_empty_period_is_untimely() -> None:
