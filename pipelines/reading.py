@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import resource
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 import orjson
+import pyarrow.compute as pc
 import shapely
 
 from layers import naming
@@ -35,6 +37,8 @@ CLASSES: dict[int, Geometry] = {
     0: "Point", 4: "Point", 1: "LineString", 5: "LineString", 3: "Polygon", 6: "Polygon",
 }  # fmt: skip
 """Shapely's geometry types."""
+WKB = ("Geometry", "Point", "LineString", "Polygon", "Point", "LineString", "Polygon", "GeometryCollection")
+"""Classes by the codes of OGC 06-103r4 table 7."""
 SOURCE = "survey"
 """The source that a file's rows belong to unless `--source` names another."""
 
@@ -151,7 +155,7 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
             )
 
     # The first conformed batch tells the layer's columns; the rest streams.
-    rest = conformed()
+    rest = counted(conformed()) if kind.geometry == "Geometry" else conformed()
     head = next(rest)
     layer = _layer(part, first, head, kind, request)
     files = ", ".join(path.name for path in paths)
@@ -203,6 +207,28 @@ def geometry_of(batch: Batch) -> Geometry:
     classes = {CLASSES.get(int(t)) for t in np.unique(shapely.get_type_id(_geometries(batch))) if t >= 0}
     only = classes.pop() if len(classes) == 1 else None
     return only or "Geometry"
+
+
+def counted(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches; where several classes of geometry went in, a last one without rows says which and how many."""
+    found: Counter[str] = Counter()
+    for batch in batches:
+        found.update(classes(batch))
+        yield batch
+    if len(found) > 1:
+        said = ", ".join(f"{count:,} {name}" for name, count in found.most_common())
+        note = f"geometries of several kinds went in: {said}"
+        yield Batch(table=batch.table.slice(0, 0), crs=batch.crs, notes=(note,))
+
+
+def classes(batch: Batch) -> dict[str, int]:
+    """Class of geometry -> how many rows have it, by the first five bytes of their WKB."""
+    found: Counter[str] = Counter()
+    for head in pc.value_counts(pc.binary_slice(batch.table["geom"], 0, 5)).to_pylist():
+        if head["values"]:
+            code = int.from_bytes(head["values"][1:], "little" if head["values"][0] else "big")
+            found[WKB[(code & 0xFFFF) % 1000]] += head["counts"]
+    return found
 
 
 def _geometries(batch: Batch) -> Any:

@@ -21,7 +21,7 @@ from twin.errors import MissingPart, TooLarge, UnknownCRS, UnreadableFile, Unsup
 from twin.table import Batch
 
 ROWS: Final = 50_000
-CHUNK: Final = 1 << 30
+CHUNK: Final = 1_000_000_000
 """Most bytes of one column in one row group, unpacked."""
 
 
@@ -57,7 +57,7 @@ def _bounded(path: Path, about: pq.FileMetaData) -> None:
             if size > CHUNK:
                 name = rows.column(column).path_in_schema
                 raise TooLarge(
-                    f"{path.name}: column {name} has {size} bytes in one row group; the limit is {CHUNK}"
+                    f"{path.name}: column {name} has {size:,} bytes in one row group; the limit is {CHUNK:,}"
                 )
 
 

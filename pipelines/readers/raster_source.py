@@ -68,7 +68,10 @@ def open_source(path: Path, options: Options) -> Source:
     try:
         return _tiff(path, options)
     except RasterioError as error:
-        raise UnreadableFile(f"{path.name} is broken: {_plain(error, path)}") from error
+        raise UnreadableFile(
+            f"{path.name} begins as a TIFF does, but what follows is damaged or cut off; fetch or write it"
+            f" again ({_plain(error, path)})"
+        ) from error
 
 
 def _only_tiff(path: Path) -> None:
@@ -90,6 +93,7 @@ def _tiff(path: Path, options: Options) -> Source:
         opened = rasterio.open(gdal.plain(str(path)), driver="GTiff")
     with closing(opened) as file:
         _limit(path, file.width * file.height * file.count)
+        _whole(file)
         if file.transform.is_identity:
             raise MissingPart(
                 f"{path.name} does not say where it lies (no geotransform, no world file beside it)"
@@ -117,6 +121,15 @@ def _limit(path: Path, cells: int) -> None:
         raise TooLarge(
             f"{path.name} has {cells:,} cells by its header; the limit is {CELLS:,}; cut it into several"
         )
+
+
+def _whole(file: rasterio.DatasetReader) -> None:
+    """Read the last cell: where the file is cut off, tags may be lost too, and it would seem to lack a place.
+
+    Raises:
+        RasterioIOError: it is not there.
+    """
+    file.read(1, window=Window(file.width - 1, file.height - 1, 1, 1))
 
 
 def _crs(path: Path, file: rasterio.DatasetReader, options: Options) -> pyproj.CRS:
@@ -230,4 +243,4 @@ def _hgt_windows(path: Path, side: int) -> Windows:
 
 def _plain(error: Exception, path: Path) -> str:
     """What went wrong, without the folder that the file lies in."""
-    return str(error).replace(str(path), path.name).replace(str(path.parent), "")[:200]
+    return str(error.__cause__ or error).replace(str(path), path.name).replace(str(path.parent), "")[:200]

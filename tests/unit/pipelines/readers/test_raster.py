@@ -202,11 +202,23 @@ def test_a_truncated_tiff_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("length", [100, 400, 1000, 3000])
+def test_a_tiff_cut_within_its_tags_is_broken_and_does_not_lack_a_place(tmp_path: Path, length: int) -> None:
+    """F42: a strip a row makes a directory longer than what is left, so the tags that say where are lost."""
+    path = tmp_path / "cut.tif"
+    profile = {"width": 40, "height": 4000, "count": 1, "dtype": "float32", "blockysize": 1}
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:4548", transform=PLACE, **profile) as file:
+        file.write(np.ones((1, 4000, 40), np.float32))
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(errors.UnreadableFile, match=r"cut\.tif begins as a TIFF does, but what follows"):
+        read(path)
+
+
 def test_an_endless_directory_is_refused(tmp_path: Path) -> None:
     """F42: the first directory says that the next one is itself."""
     path = tmp_path / "l.tif"
     path.write_bytes(b"II*\0\x08\0\0\0" + b"\x01\0" + b"\0\x01\x04\0\x01\0\0\0\x01\0\0\0" + b"\x08\0\0\0")
-    with pytest.raises(errors.UnreadableFile):
+    with pytest.raises(errors.UnreadableFile, match=r"l\.tif begins as a TIFF does, but .*StripOffsets"):
         read(path)
 
 
