@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from twin.model import ColumnType
 from twin.queryables import STANDARD
@@ -15,6 +15,7 @@ from twin.queryables import STANDARD
 class Dialect:
     """What differs."""
 
+    name: Literal["duckdb", "postgis"]
     placeholder: str
     float32: str
     """The type of four-byte floats."""
@@ -31,6 +32,7 @@ class Dialect:
 
 
 DUCKDB: Final = Dialect(
+    name="duckdb",
     placeholder="?",
     float32="FLOAT",
     binary_order="",
@@ -40,6 +42,7 @@ DUCKDB: Final = Dialect(
     naive=True,
 )
 POSTGIS: Final = Dialect(
+    name="postgis",
     placeholder="%s",
     float32="real",
     binary_order=' COLLATE "C"',

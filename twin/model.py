@@ -128,6 +128,10 @@ class Op:
     args: tuple[Any, ...]
 
 
+Filter = Op | Property | bool
+"""A condition: an operation, a true-or-false column, or a constant."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
     """A closed interval of valid time; None is open."""
@@ -161,7 +165,7 @@ class Query:
     """Recorded time; None is now."""
     branch: str = MAIN
     ids: tuple[str, ...] | None = None
-    filter: Op | None = None
+    filter: Filter | None = None
     columns: tuple[str, ...] | None = None
     """Attribute columns wanted; None is all. `id`, periods and `source` always come."""
     geometry: bool = True

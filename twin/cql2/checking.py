@@ -1,208 +1,322 @@
-"""CQL2 filters: what is well-formed, and what is true of a row.
+"""What is well-formed: a filter against the properties of a layer, every literal in the type that it meets.
 
-Three-valued as OGC 21-065r2 has it: a comparison with a missing value is unknown, `not` of unknown is
-unknown, and only rows of which the whole filter is true are answers. Text is compared by code point.
-
-Operators: and or not = <> < <= > >= between in like isNull. `like` knows % and _, escaped by a backslash.
+What does not depend on a row is worked out here, so that databases see properties and values alone.
+A date beside moments is its whole day (UTC): it begins at 00:00:00 and ends at 23:59:59.999999.
 """
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final
 
-from twin.errors import InvalidFilter
-from twin.model import ColumnType, Op, Property
-from twin.queryables import known
+from twin.cql2 import names
+from twin.cql2.evaluating import value
+from twin.cql2.like import ends_within_escape
+from twin.cql2.literals import Shape, day, timestamp
+from twin.cql2.semantics import FUNCTIONS, INSTANTS, INTERNAL, OPERATORS, Kind
+from twin.errors import InvalidFilter, UnknownProperty
+from twin.model import OPEN, ColumnType, Filter, Op, Property
+from twin.queryables import GEOMETRY
 
-Family = Literal["text", "number", "boolean", "datetime", "date"]
-Row = Mapping[str, Any]
-
-FAMILIES: Final[dict[ColumnType, Family]] = {
+KINDS: Final[dict[ColumnType, Kind]] = {
     "string": "text",
-    "json": "text",
+    "json": "json",
     "integer": "number",
     "number": "number",
     "boolean": "boolean",
     "datetime": "datetime",
     "date": "date",
 }
-COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "=": operator.eq,
-    "<>": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
+LITERALS: Final[tuple[tuple[type, Kind], ...]] = (
+    (bool, "boolean"),
+    (int, "number"),
+    (float, "number"),
+    (str, "text"),
+    (datetime, "datetime"),
+    (date, "date"),
+    (Shape, "geometry"),
+    (tuple, "array"),
+    (type(None), "any"),
+)
+ARITY: Final = {
+    "not": 1,
+    "isNull": 1,
+    "in": 2,
+    **{n: len(o.takes) for n, o in OPERATORS.items()},
+    **dict.fromkeys(names.TEMPORAL, 2),
 }
-ARITY: Final = {"not": 1, "isNull": 1, "between": 3, "in": 2, "like": 2, **dict.fromkeys(COMPARISONS, 2)}
+SWAPPED: Final = {
+    "s_contains": "s_within",
+    "s_within": "s_contains",
+    "a_contains": "a_containedBy",
+    "a_containedBy": "a_contains",
+}
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+
+Types = Mapping[str, ColumnType]
+Typed = tuple[Any, Kind]
 
 
-def checked(filter_: Any, types: Mapping[str, ColumnType]) -> Any:
-    """The filter with every literal in the Python type of what it is compared with.
+def checked(filter_: Any, types: Types) -> Filter:
+    """The filter as evaluations take it: literals typed, constants worked out, intervals as their two ends.
 
     Raises:
         UnknownProperty: it names a property that the layer does not have.
-        InvalidFilter: an operator is unknown, has the wrong number of arguments, or compares what
-            cannot be compared.
+        InvalidFilter: an operator or function is unknown, has the wrong number of arguments, or compares
+            what cannot be compared.
     """
-    if isinstance(filter_, bool):
-        return filter_
-    if isinstance(filter_, Property):
-        if known(filter_.name, types) != "boolean":
-            raise InvalidFilter(f"{filter_.name} alone is no condition; it is not true or false")
-        return filter_
-    if not isinstance(filter_, Op):
-        raise InvalidFilter(f"{str(filter_)[:100]!r} is no condition")
-    if filter_.op in ("and", "or"):
-        return Op(op=filter_.op, args=tuple(checked(arg, types) for arg in filter_.args))
-    if filter_.op not in ARITY:
-        raise InvalidFilter(f"no operator {filter_.op[:50]!r}; there are and, or, {', '.join(ARITY)}")
-    if len(filter_.args) != ARITY[filter_.op]:
-        raise InvalidFilter(f"{filter_.op} takes {ARITY[filter_.op]} arguments, not {len(filter_.args)}")
-    return _predicate(filter_, types)
+    found, kind = typed(filter_, types)
+    if kind != "boolean":
+        what = filter_.name if isinstance(filter_, Property) else str(filter_)[:100]
+        raise InvalidFilter(f"{what} alone is no condition; it is not true or false")
+    return _definite(found)
 
 
-def _predicate(op: Op, types: Mapping[str, ColumnType]) -> Op:
-    if op.op == "not":
-        return Op(op="not", args=(checked(op.args[0], types),))
-    if op.op == "isNull":
-        if isinstance(op.args[0], Property):
-            known(op.args[0].name, types)
-        return op
-    if op.op == "in":
-        value, choices = op.args
-        if not isinstance(choices, (list, tuple)):
-            raise InvalidFilter("in takes a value and a list")
-        first, *rest = _alike((value, *choices), types)
-        return Op(op="in", args=(first, tuple(rest)))
-    args = _alike(op.args, types)
-    if op.op == "like":
-        _likeable(args, types)
-    if op.op not in ("=", "<>") and "boolean" in {_family(a, types) for a in args}:
-        raise InvalidFilter(f"true and false have no order; {op.op} cannot compare them")
-    return Op(op=op.op, args=args)
+def _definite(node: Any) -> Filter:
+    """A condition of which the outcome is unknown for every row selects none."""
+    found: Filter = False if node is None else node
+    return found
 
 
-def _likeable(args: tuple[Any, ...], types: Mapping[str, ColumnType]) -> None:
-    if _family(args[0], types) != "text" or not isinstance(args[1], str):
-        raise InvalidFilter("like takes a text property and a pattern")
-    if re.search(r"(?<!\\)(\\\\)*\\$", args[1]):
-        raise InvalidFilter(f"the pattern {args[1]!r} ends within an escape; write \\\\ for a backslash")
+def typed(node: Any, types: Types) -> Typed:
+    """A node with its kind."""
+    if isinstance(node, Property):
+        return node, _property(node.name, types)
+    if isinstance(node, Op):
+        return _folded(*_operation(node, types))
+    for of, kind in LITERALS:
+        if isinstance(node, of):
+            return node, kind
+    raise InvalidFilter(f"{str(node)[:100]!r} is neither a property nor a value")
 
 
-def _alike(args: tuple[Any, ...], types: Mapping[str, ColumnType]) -> tuple[Any, ...]:
-    """Operands of one family; texts beside moments are read as moments."""
-    families = {_family(a, types) for a in args if isinstance(a, Property)} or {
-        _family(a, types) for a in args
-    }
-    if len(families) != 1:
-        raise InvalidFilter(f"cannot compare {' with '.join(sorted(families))}")
-    family = families.pop()
-    return tuple(a if isinstance(a, Property) else _literal(a, family) for a in args)
+def _property(name: str, types: Types) -> Kind:
+    if name == GEOMETRY:
+        return "geometry"
+    if name not in types:
+        there = ", ".join(sorted((*types, GEOMETRY)))
+        raise UnknownProperty(f"no property {name[:200]!r}; there are {there}")
+    return KINDS[types[name]]
 
 
-def _family(arg: Any, types: Mapping[str, ColumnType]) -> Family:
-    if isinstance(arg, Property):
-        return FAMILIES[known(arg.name, types)]
-    kinds: tuple[tuple[type, Family], ...] = (
-        (bool, "boolean"),
-        (int, "number"),
-        (float, "number"),
-        (str, "text"),
-        (datetime, "datetime"),
-        (date, "date"),
+def _folded(node: Any, kind: Kind) -> Typed:
+    """The value of what needs no row."""
+    if isinstance(node, Op) and not any(map(_varies, node.args)):
+        return value(node, {}), kind
+    return node, kind
+
+
+def _varies(node: Any) -> bool:
+    if isinstance(node, tuple):
+        return any(map(_varies, node))
+    return isinstance(node, Op | Property)
+
+
+def _operation(node: Op, types: Types) -> Typed:
+    if node.op in ("and", "or"):
+        return Op(op=node.op, args=tuple(_condition(a, types) for a in node.args)), "boolean"
+    if node.op not in ARITY or node.op in INTERNAL:
+        raise InvalidFilter(_unknown(node.op))
+    if len(node.args) != ARITY[node.op]:
+        raise InvalidFilter(f"{node.op} takes {ARITY[node.op]} arguments, not {len(node.args)}")
+    if node.op == "not":
+        return Op(op="not", args=(_condition(node.args[0], types),)), "boolean"
+    if node.op == "isNull":
+        return Op(op="isNull", args=(typed(node.args[0], types)[0],)), "boolean"
+    return _strict(node, types)
+
+
+def _unknown(op: str) -> str:
+    if op == "interval":
+        return "an interval stands only within the T_ functions"
+    return f"no operator or function {op[:50]!r}; functions are {', '.join(FUNCTIONS)}"
+
+
+def _condition(node: Any, types: Types) -> Any:
+    found, kind = typed(node, types)
+    if kind not in ("boolean", "any"):
+        what = node.name if isinstance(node, Property) else str(node)[:100]
+        raise InvalidFilter(f"{what} alone is no condition; it is not true or false")
+    return found
+
+
+def _strict(node: Op, types: Types) -> Typed:
+    if node.op == "in":
+        return _among(node, types), "boolean"
+    if node.op in names.TEMPORAL:
+        return _temporal(node, types), "boolean"
+    if node.op in names.ARRAY:
+        return _array(node, types), "boolean"
+    if node.op == "between" or node.op in names.COMPARISON:
+        return _nullable(node.op, _alike(node.op, node.args, types)), "boolean"
+    operator = OPERATORS[node.op]
+    args = tuple(
+        _wanted(node.op, typed(a, types), wanted) for a, wanted in zip(node.args, operator.takes, strict=True)
     )
-    for kind, family in kinds:
-        if isinstance(arg, kind):
-            return family
-    raise InvalidFilter(
-        f"{str(arg)[:100]!r} is neither a property nor a value; use isNull for what is missing"
+    if node.op == "like":
+        _pattern(args[1])
+    if node.op in names.SPATIAL:
+        return _spatial(node.op, args), "boolean"
+    return _nullable(node.op, args), operator.gives
+
+
+def _nullable(op: str, args: tuple[Any, ...]) -> Op | None:
+    """An operation, or unknown when an operand is."""
+    return None if None in args else Op(op=op, args=args)
+
+
+def _wanted(op: str, given: Typed, wanted: Kind) -> Any:
+    node, kind = given
+    if wanted == "moment" and kind == "date":
+        return (
+            Op(op="dayStart", args=(node,)) if _varies(node) else value(Op(op="dayStart", args=(node,)), {})
+        )
+    if kind in (wanted, "any") or (wanted == "moment" and kind == "datetime"):
+        return node
+    if kind == "json" and wanted in ("text", "array"):
+        return node
+    raise InvalidFilter(f"{op} takes {_article(wanted)}; {_said(node)} is {_article(kind)}")
+
+
+def _article(kind: Kind) -> str:
+    return {"geometry": "a geometry", "array": "an array", "moment": "a date or datetime"}.get(
+        kind, f"a {kind}"
     )
 
 
-def _literal(value: Any, family: Family) -> Any:
-    if family in ("datetime", "date") and isinstance(value, str | date):
-        return _moment(value, family)
-    if _family(value, {}) != family:
-        raise InvalidFilter(f"{str(value)[:100]!r} is not of the type {family}")
-    return value
+def _said(node: Any) -> str:
+    return node.name if isinstance(node, Property) else repr(node)[:100]
 
 
-def _moment(value: str | date, family: Family) -> datetime | date:
-    try:
-        read = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise InvalidFilter(f"{value!r} is no moment; write it as 2024-05-01T00:00:00Z") from error
-    if not isinstance(read, datetime):
-        read = datetime(read.year, read.month, read.day, tzinfo=UTC)
-    read = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    if family == "datetime":
-        return read
-    if read.time() != datetime.min.time():
-        raise InvalidFilter(f"{value} has a time of day; the property is a date")
-    return read.date()
+def _pattern(pattern: Any) -> None:
+    if pattern is not None and not isinstance(pattern, str):
+        raise InvalidFilter("like takes a pattern that is the same for every row")
+    if pattern is not None and ends_within_escape(pattern):
+        raise InvalidFilter(f"the pattern {pattern!r} ends within an escape; write \\\\ for a backslash")
 
 
-def holds(filter_: Any, row: Row) -> bool | None:
-    """Whether a checked filter is true of a row; None is unknown."""
-    if isinstance(filter_, bool):
-        return filter_
-    if isinstance(filter_, Property):
-        return cast("bool | None", _value(filter_, row))
-    if filter_.op in ("and", "or"):
-        return _joined(filter_.op, [holds(arg, row) for arg in filter_.args])
-    if filter_.op == "not":
-        inner = holds(filter_.args[0], row)
-        return None if inner is None else not inner
-    return _compared(filter_.op, filter_.args, row)
+# Comparison
 
 
-def _compared(op: str, args: tuple[Any, ...], row: Row) -> bool | None:
-    value = _value(args[0], row)
-    if op == "isNull":
-        return value is None
-    if op == "in":
-        return _among(value, [_value(c, row) for c in args[1]])
-    if op == "between":
-        low, high = (_value(a, row) for a in args[1:])
-        return _joined("and", [_ordered("<=", low, value), _ordered("<=", value, high)])
-    return _ordered(op, value, _value(args[1], row))
+def _among(node: Op, types: Types) -> Any:
+    first, choices = node.args
+    if not isinstance(choices, tuple | list):
+        raise InvalidFilter("in takes a value and a list")
+    found, *rest = _alike("in", (first, *choices), types)
+    return None if found is None and rest else Op(op="in", args=(found, tuple(rest)))
 
 
-def _ordered(op: str, one: Any, other: Any) -> bool | None:
-    if one is None or other is None:
-        return None
-    if op == "like":
-        return re.fullmatch(_pattern(other), one, re.DOTALL) is not None
-    return COMPARISONS[op](one, other)
+def _alike(op: str, args: tuple[Any, ...], types: Types) -> tuple[Any, ...]:
+    """Operands of one kind; literal texts beside moments are read as moments, dates as their midnight."""
+    given = [typed(a, types) for a in args]
+    kinds: set[Kind] = {"text" if k == "json" else k for n, k in given if _varies(n)} or {k for _, k in given}
+    kinds = {k for k in kinds if k != "any"} or {"any"}
+    if len(kinds) != 1:
+        raise InvalidFilter(f"{op} cannot compare {' with '.join(sorted(kinds))}")
+    kind: Any = kinds.pop()
+    if kind in ("geometry", "array"):
+        functions = names.SPATIAL if kind == "geometry" else names.ARRAY
+        raise InvalidFilter(f"{op} cannot compare {_article(kind)}; use {', '.join(functions)}")
+    if kind == "boolean" and op not in ("=", "<>", "in"):
+        raise InvalidFilter(f"true and false have no order; {op} cannot compare them")
+    return tuple(n if _varies(n) else _literal(op, n, kind) for n, _ in given)
 
 
-def _value(arg: Any, row: Row) -> Any:
-    return row.get(arg.name) if isinstance(arg, Property) else arg
+def _literal(op: str, node: Any, kind: Kind) -> Any:
+    if node is None or kind == "any":
+        return node
+    if kind == "datetime" and isinstance(node, str | date):
+        return _moment(node)
+    if kind == "date" and isinstance(node, str | date):
+        return _date(node)
+    found = typed(node, {})[1]
+    if found != kind:
+        raise InvalidFilter(
+            f"{op} cannot compare {_article(kind)} with {_said(node)}, which is {_article(found)}"
+        )
+    return node
 
 
-def _joined(op: str, parts: list[bool | None]) -> bool | None:
-    decisive = op == "or"
-    if decisive in parts:
-        return decisive
-    return None if None in parts else not decisive
+def _moment(node: str | date) -> datetime:
+    if isinstance(node, str):
+        return timestamp(node if ":" in node else f"{node}T00:00:00Z")
+    moment = node if isinstance(node, datetime) else datetime(node.year, node.month, node.day, tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _among(value: Any, choices: list[Any]) -> bool | None:
-    if not choices:
-        return False
-    if value is None:
-        return None
-    if value in [c for c in choices if c is not None]:
-        return True
-    return None if None in choices else False
+def _date(node: str | date) -> date:
+    if isinstance(node, str):
+        node = day(node) if len(node) == 10 else timestamp(node)
+    if not isinstance(node, datetime):
+        return node
+    if node.time() != datetime.min.time():
+        raise InvalidFilter(f"{node.isoformat()} has a time of day; the property is a date")
+    return node.date()
 
 
-def _pattern(like: str) -> str:
-    parts = re.findall(r"\\.|.", like, re.DOTALL)
-    words = {"%": ".*", "_": "."}
-    return "".join(words.get(p) or re.escape(p[-1]) for p in parts)
+# Geometry, arrays
+
+
+def _spatial(op: str, args: tuple[Any, ...]) -> Any:
+    """With the geometry of the row first; what is disjoint does not intersect."""
+    if op == "s_disjoint":
+        inner = _spatial("s_intersects", args)
+        return None if inner is None else Op(op="not", args=(inner,))
+    return _nullable(*_ordered(op, args))
+
+
+def _ordered(op: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    one, other = args
+    turned = not _varies(one) and _varies(other)
+    return (SWAPPED.get(op, op), (other, one)) if turned else (op, (one, other))
+
+
+def _array(node: Op, types: Types) -> Any:
+    for arg in node.args:
+        if isinstance(arg, tuple) and any(isinstance(m, Op | Property | Shape | tuple | date) for m in arg):
+            raise InvalidFilter(f"{node.op}: members of a list must be texts, numbers, true or false")
+    args = tuple(_wanted(node.op, typed(a, types), "array") for a in node.args)
+    return _nullable(*_ordered(node.op, args))
+
+
+# Time
+
+
+def _temporal(node: Op, types: Types) -> Any:
+    """The operation on the starts and ends of both sides."""
+    sides = [_side(node.op, arg, types) for arg in node.args]
+    ends = [end for side in sides for end in side]
+    dates = all(k == "date" for n, k in ends if n is not None)
+    found = [_bound(*end, dates=dates, last=bool(n % 2)) for n, end in enumerate(ends)]
+    for start, end in (found[:2], found[2:]):
+        if not _varies((start, end)) and start > end:
+            raise InvalidFilter(f"{node.op}: an interval from {start} to {end} ends before it begins")
+    return Op(op=node.op, args=tuple(found))
+
+
+def _side(op: str, arg: Any, types: Types) -> list[Typed]:
+    """Start and end of an operand; None is open."""
+    if isinstance(arg, Op) and arg.op == "interval":
+        return [(None, "date") if a is None else _instant(op, a, types) for a in arg.args]
+    if op not in INSTANTS:
+        raise InvalidFilter(f"{op} takes intervals; {_said(arg)} is an instant. Write INTERVAL(start, end)")
+    return [_instant(op, arg, types)] * 2
+
+
+def _instant(op: str, arg: Any, types: Types) -> Typed:
+    node, kind = typed(arg, types)
+    if kind not in ("datetime", "date"):
+        raise InvalidFilter(f"{op} takes dates, timestamps and intervals; {_said(arg)} is {_article(kind)}")
+    return node, kind
+
+
+def _bound(node: Any, kind: Kind, *, dates: bool, last: bool) -> Any:
+    """An end as a date when all are, else as a moment: of a date the first or last of its day."""
+    if node is None:
+        moment = OPEN if last else FIRST
+        return moment.date() if dates else moment
+    if dates or kind == "datetime":
+        return node
+    op = Op(op="dayEnd" if last else "dayStart", args=(node,))
+    return op if _varies(node) else value(op, {})

@@ -12,6 +12,7 @@ import pyarrow as pa
 from duckdb.func import ARROW
 
 from twin import sql
+from twin.cql2.arrow import register
 from twin.dialects import Physical
 from twin.duckdb.schema import ROW, TYPES, Held, held_values, literal
 from twin.duckdb.stage import attribute_hash, geometry_hash, widen
@@ -52,6 +53,7 @@ def opened(path: str, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection
         "BOOLEAN",
         type=ARROW,
     )
+    register(con)
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     return con

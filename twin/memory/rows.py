@@ -96,7 +96,7 @@ class Row:
 
     def named(self) -> dict[str, Any]:
         """Name to value of all that filters and sorting see."""
-        fixed = {n: getattr(self, n) for n in ("id", "dated", "valid_from", "valid_to", *STORED)}
+        fixed = {n: getattr(self, n) for n in ("id", "geom", "dated", "valid_from", "valid_to", *STORED)}
         return {**self.attributes, **fixed}
 
 
