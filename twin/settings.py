@@ -35,6 +35,16 @@ class Settings:
     """The largest body of a request."""
     max_limit: int = 10_000
     """The largest page of items; a larger `limit` is lowered to it."""
+    max_bulk_limit: int = 10_000_000
+    """The same for formats that are streamed (CSV, FlatGeobuf, GeoParquet, Arrow, GeoJSON text sequences)."""
+    hosts: str = ""
+    """Names that this twin is asked by, with commas; requests that name another Host are refused."""
+    oidc_issuer: str = ""
+    """Whose bearer tokens are taken, for example https://sso.county.example/realms/county; empty: nobody's."""
+    oidc_audience: str = ""
+    """Who a token must be meant for (`aud`)."""
+    oidc_roles: str = "roles"
+    """The claim that names the roles; a dot leads into an object (`realm_access.roles`)."""
 
     @property
     def database(self) -> Path:
@@ -57,6 +67,16 @@ class Settings:
         return self.home / "small.sqlite"
 
     @property
+    def accounts(self) -> Path:
+        """API keys."""
+        return self.home / "accounts.sqlite"
+
+    @property
+    def audit(self) -> Path:
+        """Who did what."""
+        return self.home / "audit.sqlite"
+
+    @property
     def socket(self) -> Path:
         """Where a running server takes deliveries."""
         return self.home / "twin.sock"
@@ -73,12 +93,16 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
     given: dict[str, Any] = _file(folder / "twin.toml")
     for f in fields(Settings):
         if f.name != "home" and f"TWIN_{f.name.upper()}" in environment:
-            given[f.name] = _number(f"TWIN_{f.name.upper()}", environment[f"TWIN_{f.name.upper()}"])
+            said = environment[f"TWIN_{f.name.upper()}"]
+            given[f.name] = said if f.type == "str" else _number(f"TWIN_{f.name.upper()}", said)
     known = {f.name for f in fields(Settings)} - {"home"}
     if unknown := sorted(set(given) - known):
         raise InvalidParameter(
             f"twin.toml: no setting {', '.join(unknown)}; there are {', '.join(sorted(known))}"
         )
+    for f in fields(Settings):
+        if f.name in given and type(given[f.name]).__name__ != f.type:
+            raise InvalidParameter(f"twin.toml: {f.name} = {given[f.name]!r}; it takes a value of type {f.type}")
     return Settings(home=folder, **given)
 
 
