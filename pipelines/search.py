@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import queue
 import sqlite3
+import subprocess
+import sys
 import threading
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
-import numpy as np
 import pyarrow as pa
-import shapely
 
 from layers.kind import Kind
+from pipelines.indexing import DETAILS, fold, forget, grams, insert, took
 from twin import registry
 from twin.errors import LayerNotFound
 from twin.model import Change, Query
@@ -32,22 +34,11 @@ CREATE INDEX IF NOT EXISTS entry_key ON entry (key);
 CREATE TABLE IF NOT EXISTS done (layer TEXT PRIMARY KEY, version INTEGER);
 CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (pairs, detail='none');
 """
-DETAILS = ("address", "road", "category", "type", "use", "owner")
-"""Columns that tell features of one name apart; the first that is there is shown."""
 CANDIDATES = 500
-PAGE = 20_000
-
-
-def fold(text: str) -> str:
-    """Text as it is compared: NFKC, lower case, without spaces."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def grams(text: str) -> str:
-    """Pairs of neighbouring characters as tokens that any tokenizer leaves alone."""
-    folded = fold(text)
-    pairs = {folded[i : i + 2] for i in range(max(len(folded) - 1, 1))} if folded else set()
-    return " ".join("x" + pair.encode().hex() for pair in sorted(pairs))
+PAGE = 100_000
+MANY = 20_000
+"""A layer with more rows is indexed by a process of its own: beside so much work in Python requests would wait."""
+log = logging.getLogger(__name__)
 
 
 class Index:
@@ -60,6 +51,8 @@ class Index:
             db.executescript(SCHEMA)
         self._work: queue.Queue[Change | None] = queue.Queue()
         self._thread: threading.Thread | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._over = False
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=30)
@@ -72,6 +65,9 @@ class Index:
 
         def end() -> None:
             stop()
+            self._over = True
+            if child := self._child:
+                child.kill()
             self._work.put(None)
             if self._thread:
                 self._thread.join(10)
@@ -80,6 +76,8 @@ class Index:
 
     def _run(self, store: Store) -> None:
         for state in store.layers(Policy.open()):
+            if self._over:
+                return
             self._catch_up(store, state.layer.id, state.version)
         while (change := self._work.get()) is not None:
             if change.kind in ("rows", "layer") and change.count:
@@ -100,24 +98,30 @@ class Index:
         kind = _kind(state.layer.kind)
         wanted = (kind.label, *DETAILS)
         columns = tuple(c.name for c in state.layer.columns if c.name in wanted)
+        query = Query(layer=layer, policy=Policy.open(), columns=columns, ids=tuple(ids) if ids else None)
+        if ids is None and state.count > MANY:
+            self._aside(_pages(store, query), layer, kind.label, version)
+            return
         with closing(self._connect()) as db, db:
-            self._forget(db, layer, ids)
-            query = Query(layer=layer, policy=Policy.open(), columns=columns, ids=tuple(ids) if ids else None)
+            forget(db, layer, ids)
             for table in _pages(store, query):
-                _insert(db, layer, kind.label, table)
-            db.execute("INSERT OR REPLACE INTO done VALUES (?, ?)", (layer, version))
+                insert(db, layer, kind.label, table)
+            took(db, layer, version)
 
-    def _forget(self, db: sqlite3.Connection, layer: str, ids: Sequence[str] | None) -> None:
-        if ids is None:
-            numbers = db.execute("SELECT number FROM entry WHERE layer = ?", (layer,)).fetchall()
-        else:
-            found = [
-                db.execute("SELECT number FROM entry WHERE layer = ? AND id = ?", (layer, i)).fetchall()
-                for i in ids
-            ]
-            numbers = [row for rows in found for row in rows]
-        db.executemany("DELETE FROM grams WHERE rowid = ?", numbers)
-        db.executemany("DELETE FROM entry WHERE number = ?", numbers)
+    def _aside(self, pages: Iterable[pa.Table], layer: str, label: str, version: int) -> None:
+        """Have a process of its own take a layer's rows; a stop of the server stops it, and nothing is kept."""
+        words = [sys.executable, "-m", "pipelines.indexing", str(self.path), layer, label, str(version)]
+        with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+            self._child = process
+            try:
+                _sent(pages, cast("BinaryIO", process.stdin))
+            except OSError:
+                process.kill()
+        self._child = None
+        if process.returncode and not self._over:
+            log.error(
+                "the search index of layer %s could not be made; it is tried again at the next start", layer
+            )
 
     def search(self, text: str, limit: int, layers: Iterable[str]) -> list[dict[str, Any]]:
         """The best hits for what somebody typed, in layers that they may see."""
@@ -138,7 +142,17 @@ def _kind(name: str) -> Kind:
     return found.get(name, found["features"])
 
 
-def _pages(store: Store, query: Query) -> Iterable[pa.Table]:
+def _sent(pages: Iterable[pa.Table], to: BinaryIO) -> None:
+    """Pages as an Arrow stream that ends with an empty batch, so that a stream cut short is told from a whole one."""
+    every = iter(pages)
+    first = next(every)
+    with to, pa.ipc.new_stream(to, first.schema) as stream:
+        for page in itertools.chain([first], every):
+            stream.write_table(page)
+        stream.write_batch(pa.RecordBatch.from_pylist([], schema=first.schema))
+
+
+def _pages(store: Store, query: Query) -> Iterator[pa.Table]:
     after: tuple[str, ...] | None = None
     while True:
         table = store.read(replace(query, limit=PAGE, after=after))
@@ -146,37 +160,6 @@ def _pages(store: Store, query: Query) -> Iterable[pa.Table]:
         if len(table) < PAGE:
             return
         after = (table["id"][-1].as_py(),)
-
-
-def _insert(db: sqlite3.Connection, layer: str, label: str, table: pa.Table) -> None:
-    if not len(table):
-        return
-    geometries = shapely.from_wkb(table["geom"].to_numpy(zero_copy_only=False))
-    places = shapely.centroid(geometries)
-    lons, lats = shapely.get_x(places), shapely.get_y(places)
-    ids = table["id"].to_pylist()
-    titles = _texts(table, label)
-    details = next((_texts(table, d) for d in DETAILS if d in table.column_names), [""] * len(ids))
-    first = (db.execute("SELECT max(number) FROM entry").fetchone()[0] or 0) + 1
-    entries = [
-        (first + i, layer, key, title or key, detail, _place(lon), _place(lat), fold(key))
-        for i, (key, title, detail, lon, lat) in enumerate(zip(ids, titles, details, lons, lats, strict=True))
-    ]
-    db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", entries)
-    db.executemany(
-        "INSERT INTO grams (rowid, pairs) VALUES (?, ?)",
-        [(e[0], grams(f"{e[3]} {e[2] if e[3] != e[2] else ''} {e[4]}")) for e in entries],
-    )
-
-
-def _texts(table: pa.Table, name: str) -> list[str]:
-    if name not in table.column_names:
-        return [""] * len(table)
-    return ["" if v is None else str(v) for v in table[name].to_pylist()]
-
-
-def _place(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 FIELDS = "layer, id, title, detail, lon, lat"
