@@ -18,7 +18,7 @@ ENDLESS = "SELECT count(*) FROM range(100000000) a, range(100000) b WHERE a.rang
 def test_a_query_over_the_limit_says_so_and_the_next_is_answered(tmp_path: Path) -> None:
     store = DuckDBStore(tmp_path / "twin.duckdb", seconds=0.05)
     store.write(HOUSES, [houses()], Delivery(source="survey"))
-    with pytest.raises(TimeLimit, match="longer"), store._asked() as cursor:
-        cursor.execute(ENDLESS).fetchall()
+    with pytest.raises(TimeLimit, match="longer"), store._asked() as session:
+        session.rows(ENDLESS)
     assert len(store.read(Query(layer="houses", policy=Policy.open(), ids=("H001",)))) == 1
     store.close()

@@ -1,0 +1,1 @@
+"""What stores that speak SQL share; a database brings a dialect, a session and its way of opening."""
