@@ -247,7 +247,7 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
     return Layer(
         id=name,
         kind=kind.name,
-        title=_title(part, request, name),
+        title=_title(part, kind, request, name),
         geometry=_geometry(kind, head),
         columns=columns,
         crs=authority(crs) if crs is not None else "OGC:CRS84",
@@ -264,14 +264,15 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
     )
 
 
-def _title(part: Part, request: Request, name: str) -> Titles:
-    """The caller's title; of a part, with what the part is."""
+def _title(part: Part, kind: Kind, request: Request, name: str) -> Titles:
+    """The caller's title; of a part, with its own title, that of the kind that it is named after, or its name."""
     own = request.title
     if not (own.zh or own.en):
         return Titles(zh=name, en=name)
     if not part.name:
         return own
-    what = part.title or Titles(zh=part.name, en=part.name)
+    plain = kind.title if part.name == kind.name else Titles(zh=part.name, en=part.name)
+    what = part.title or plain
     return Titles(zh=f"{own.zh or own.en} · {what.zh}", en=f"{own.en or own.zh} · {what.en}")
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.readers import attributes, gml
+from pipelines.readers.city_types import TITLES
 from pipelines.readers.citygml_attributes import attributes_of
 from pipelines.readers.cityobjects import BUILDING, CityObject, Findings, Shape, batches
 from pipelines.readers.gml import Reference, gml_id, reference
@@ -104,6 +105,7 @@ def _model(path: Path, options: Options) -> Iterator[Part]:
         objects = partial(_objects, path, kind, place, survey.size, others, findings)
         yield Part(
             name="" if building or len(survey.rows) == 1 else kind,
+            title=TITLES.get(kind),
             kind="buildings" if building else "features",
             batches=batches(objects(), shape, findings),
             rows=survey.rows[kind],

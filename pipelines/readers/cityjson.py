@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from pipelines.readers import attributes
+from pipelines.readers.city_types import TITLES
 from pipelines.readers.cityjson_objects import (
     Model,
     Scene,
@@ -165,6 +166,7 @@ def part(
     shape = Shape(types=profile.types, levels=profile.levels, building=building, crs=model.crs)
     return Part(
         name="" if building or alone else kind,
+        title=TITLES.get(kind),
         kind="buildings" if building else "features",
         batches=batches(objects(findings), shape, findings),
         rows=rows,

@@ -98,7 +98,7 @@ def _network(path: Path, options: Options) -> Iterator[Part]:
     for name, rows, types in (("", links, LINK_TYPES), ("nodes", nodes, NODE_TYPES)):
         yield Part(
             name=name,
-            title=Titles(zh="节点", en="nodes") if name else None,
+            title=Titles(zh="节点", en="Nodes") if name else None,
             kind="networks",
             batches=iter((batch(rows, types, crs, move),)),
             rows=len(rows.rows) + len(rows.rejected),

@@ -11,6 +11,7 @@ from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.unzip import unpacked
 from twin import registry
 from twin.errors import MissingPart
+from twin.model import Titles
 
 
 def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
@@ -26,7 +27,7 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
                 raise MissingPart(f"{path.name} holds no file that can be read{_orphan(folder)}")
             for file, reader in files:
                 for part in reader.read((file,), options):
-                    yield part if len(files) == 1 else replace(part, name=_name(file, part))
+                    yield part if len(files) == 1 else _named(file, part)
 
 
 def readable(folder: Path) -> list[tuple[Path, Reader]]:
@@ -44,8 +45,10 @@ def _reader(path: Path) -> Reader | None:
     return next(iter(claiming), None)
 
 
-def _name(file: Path, part: Part) -> str:
-    return f"{file.stem}_{part.name}" if part.name else file.stem
+def _named(file: Path, part: Part) -> Part:
+    """A part of one of several files: the file's name before its own, in the title too."""
+    title = part.title and Titles(zh=f"{file.stem} · {part.title.zh}", en=f"{file.stem} · {part.title.en}")
+    return replace(part, name=f"{file.stem}_{part.name}" if part.name else file.stem, title=title)
 
 
 def _orphan(folder: Path) -> str:
