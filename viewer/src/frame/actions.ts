@@ -1,8 +1,9 @@
 /** What several components do: tools, flights, links, looking below ground. */
 import { i18n } from "../i18n";
-import type { ToolId } from "../state/app";
+import type { Place, ToolId } from "../state/app";
 import { viewLink } from "./boot";
 import { notify } from "./notices";
+import { reveal } from "./reveal";
 import { app, layerOf, scene } from "./store";
 
 export function setTool(id: ToolId): void {
@@ -59,6 +60,13 @@ export async function lookBelow(lon: number, lat: number, height: number | null 
     }
   app.underground = true;
   await scene.value?.flyTo({ lon, lat, height: height ?? null, pitch: -58, range: 160 });
+  await reveal(lon, lat, height ?? null);
+}
+
+/** Go to a thing whose card is open: it comes to lie beside the card. */
+export async function flyToThing(place: Place, range: number): Promise<void> {
+  await scene.value?.flyTo({ ...place, range });
+  await reveal(place.lon, place.lat, place.height);
 }
 
 export async function flyToLayer(id: string): Promise<void> {

@@ -44,6 +44,14 @@ export const moment = computed<Moment>(() => ({ at: app.at, known: app.known }))
 
 export const isNow = computed(() => app.at === null && app.known === null);
 
+/** The topmost network that is switched on. */
+export const firstNetwork = computed(() =>
+  app.catalogue
+    .filter(({ id, kind, draw }) => kind === "networks" && draw.mode !== "none" && app.layers[id]?.visible)
+    .sort((one, other) => (app.layers[one.id]?.order ?? 0) - (app.layers[other.id]?.order ?? 0))
+    .at(0),
+);
+
 export function layerOf(id: string) {
   return app.catalogue.find((layer) => layer.id === id);
 }

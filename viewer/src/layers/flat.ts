@@ -57,6 +57,10 @@ class Flat implements Drawn {
     this.#show();
   }
 
+  sheet(): ImageryLayer | null {
+    return this.#layer;
+  }
+
   destroy(): void {
     if (this.#layer) this.stage.widget.scene.imageryLayers.remove(this.#layer);
   }

@@ -1,4 +1,5 @@
 /** The layers on the map: made, restyled and taken away as the state says. */
+import type { ImageryLayer } from "cesium";
 import { watch } from "vue";
 import { onLive } from "../api/live";
 import type { ChangeEvent, LayerSummary } from "../api/types";
@@ -50,6 +51,14 @@ export function createBoard(stage: Stage): { moved(): void; close(): void } {
       else open(summary);
     }
   };
+  const inOrder = () => {
+    const order = (id: string) => app.layers[id]?.order ?? 0;
+    const ids = [...drawn.keys()].sort((one, other) => order(other) - order(one));
+    stack(
+      stage,
+      ids.flatMap((id) => drawn.get(id)?.sheet?.() ?? []),
+    );
+  };
   const again = (id: string) => {
     drawn.get(id)?.destroy();
     drawn.delete(id);
@@ -80,6 +89,9 @@ export function createBoard(stage: Stage): { moved(): void; close(): void } {
         deep: true,
       },
     ),
+    watch(() => Object.values(app.layers).map(({ order }) => order), inOrder),
+    // A picture enters on top or in its forerunner's place; the layer that it belongs to knows it a moment later.
+    stage.widget.scene.imageryLayers.layerAdded.addEventListener(() => queueMicrotask(inOrder)),
     watchRetries(app, again),
     onLive("change", changed),
     onLive("observation", (event) => drawn.get(event.layer)?.observed?.(event)),
@@ -95,6 +107,16 @@ export function createBoard(stage: Stage): { moved(): void; close(): void } {
       drawn.clear();
     },
   };
+}
+
+/** Lay pictures on the ground one above the other, the last on top; nothing moves where they lie so already. */
+function stack({ widget, draw }: Stage, pictures: ImageryLayer[]): void {
+  const { scene } = widget;
+  if (scene.isDestroyed()) return;
+  const places = pictures.map((picture) => scene.imageryLayers.indexOf(picture));
+  if (places.every((place, n) => n === 0 || place > (places[n - 1] ?? 0))) return;
+  for (const picture of pictures) scene.imageryLayers.raiseToTop(picture);
+  draw();
 }
 
 /** A changed `retry` number asks for another try. */

@@ -9,9 +9,12 @@ import {
   EasingFunction,
   Ellipsoid,
   HeadingPitchRange,
+  IntersectionTests,
   OrthographicFrustum,
   type PerspectiveFrustum,
+  Plane,
   Rectangle,
+  SceneTransforms,
 } from "cesium";
 import type { BBox, Site } from "../api/types";
 import type { AppState, Camera, Place } from "../state/app";
@@ -94,6 +97,7 @@ export interface Eye {
   back(): Promise<void>;
   north(): Promise<void>;
   zoom(factor: number): Promise<void>;
+  uncover(place: Place, free: { right: number; bottom: number }): Promise<void>;
 }
 
 const homePitch = -38;
@@ -170,6 +174,10 @@ export function createEye(widget: CesiumWidget, app: AppState, modest: boolean):
       const range = Cartesian3.distance(middle, widget.camera.positionWC);
       return toSphere(new BoundingSphere(middle, 1), 0, now.pitch, range);
     },
+    uncover: (place, free) => {
+      const moved = aside(widget, place, free);
+      return moved ? toCamera(moved) : Promise.resolve();
+    },
     zoom: (factor) => {
       const middle = centre(widget);
       if (!middle) return Promise.resolve();
@@ -178,6 +186,33 @@ export function createEye(widget: CesiumWidget, app: AppState, modest: boolean):
       return toSphere(new BoundingSphere(middle, 1), now.heading, now.pitch, Math.max(range, 12));
     },
   };
+}
+
+/** The eye moved along the level plane of a place so that the place comes to lie in a part of the picture. */
+function aside(
+  widget: CesiumWidget,
+  { lon, lat, height }: Place,
+  { right, bottom }: { right: number; bottom: number },
+): Camera | null {
+  const { scene, camera, canvas } = widget;
+  const position = Cartesian3.fromDegrees(lon, lat, height ?? groundHeight(widget, lon, lat));
+  const pixel = SceneTransforms.worldToWindowCoordinates(scene, position);
+  if (!pixel || pixel.x < 0 || pixel.y < 0 || pixel.x > canvas.clientWidth || pixel.y > canvas.clientHeight)
+    return null;
+  const wanted = new Cartesian2(Math.min(pixel.x, right), Math.min(pixel.y, bottom));
+  if (wanted.x === pixel.x && wanted.y === pixel.y) return null;
+  const ray = camera.getPickRay(wanted);
+  const up = Ellipsoid.WGS84.geodeticSurfaceNormal(position);
+  const under = ray && IntersectionTests.rayPlane(ray, Plane.fromPointNormal(position, up));
+  // A pixel of the sky has no such place.
+  if (!under) return null;
+  const step = Cartesian3.subtract(position, under, new Cartesian3());
+  const {
+    longitude,
+    latitude,
+    height: above,
+  } = Cartographic.fromCartesian(Cartesian3.add(camera.positionWC, step, step));
+  return { ...readCamera(widget), lon: toDegrees(longitude), lat: toDegrees(latitude), height: above };
 }
 
 /** The distance at which a sphere fills the smaller side of the window. */

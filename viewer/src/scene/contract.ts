@@ -7,7 +7,7 @@
  * drawing is finished or given up), `sceneError`.
  */
 import type { BBox } from "../api/types";
-import type { AppState, Camera, Hit, ToolId } from "../state/app";
+import type { AppState, Camera, Hit, Place, ToolId } from "../state/app";
 
 /** An extent, or a place seen from `range` metres away. Degrees; metres above the ellipsoid. */
 export type Target =
@@ -30,6 +30,8 @@ export interface SceneHandle {
   home(): Promise<void>;
   /** The view before the last move that was asked for. */
   back(): Promise<void>;
+  /** Move sideways so that a place which is in view lies left of `right` and above `bottom`; CSS pixels of the map. */
+  uncover(place: Place, free: { right: number; bottom: number }): Promise<void>;
   /** Everything under a pixel of the map (CSS pixels from its upper left corner), nearest first. */
   pickAt(x: number, y: number): Promise<Hit[]>;
   startTool(id: Exclude<ToolId, null>): void;

@@ -1,5 +1,5 @@
 /** What every drawing gets: the widget, the state, the palette and the moment. */
-import type { CesiumWidget } from "cesium";
+import type { CesiumWidget, ImageryLayer } from "cesium";
 import type { ChangeEvent, LayerSummary, ObservationEvent } from "../api/types";
 import type { AppState, LayerView } from "../state/app";
 import type { Moment } from "./moment";
@@ -29,6 +29,8 @@ export interface Drawn {
   /** The twin has changed in this layer. */
   changed?(event: ChangeEvent): void;
   observed?(event: ObservationEvent): void;
+  /** What lies flat on the ground above the map, if this layer does: the tree's order is its stacking. */
+  sheet?(): ImageryLayer | null;
   /** The eye has come to rest. */
   moved?(): void;
   destroy(): void;
