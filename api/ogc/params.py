@@ -15,13 +15,14 @@ import orjson
 import pyproj
 from starlette.datastructures import QueryParams
 
-from api.ogc import crs
+from api.ogc import crs, filters
 from twin import moments
 from twin.errors import InvalidParameter, UnknownParameter, UnknownProperty
 from twin.model import BBox, Column, LayerState, Op, Property, Query, Sort
 from twin.policy import Policy
 
 PARAMETERS = (
+    *filters.PARAMETERS,
     "bbox", "bbox-crs", "datetime", "known", "limit", "sortby", "properties", "crs", "f", "page",
 )  # fmt: skip
 DEFAULT_LIMIT = 10
@@ -54,7 +55,7 @@ def parse(params: QueryParams, state: LayerState, policy: Policy, *, form: str, 
         bbox=_bbox(said),
         at=moments.parse_extent(said["datetime"]) if "datetime" in said else None,
         known=moments.parse(said["known"], "known") if "known" in said else None,
-        filter=_equals(said, columns),
+        filter=filters.both(_equals(said, columns), filters.read(said)),
         ids=(said[ID],) if ID in said else None,
         columns=_properties(said, columns),
         sort=_sort(said, columns),

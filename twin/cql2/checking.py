@@ -37,7 +37,6 @@ LITERALS: Final[tuple[tuple[type, Kind], ...]] = (
     (date, "date"),
     (Shape, "geometry"),
     (tuple, "array"),
-    (type(None), "any"),
 )
 ARITY: Final = {
     "not": 1,
@@ -88,7 +87,9 @@ def typed(node: Any, types: Types) -> Typed:
     for of, kind in LITERALS:
         if isinstance(node, of):
             return node, kind
-    raise InvalidFilter(f"{str(node)[:100]!r} is neither a property nor a value")
+    raise InvalidFilter(
+        f"{str(node)[:100]!r} is neither a property nor a value; use isNull for what is missing"
+    )
 
 
 def _property(name: str, types: Types) -> Kind:
