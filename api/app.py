@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from api import errors, layers, live, places, sensorthings, things, tiles
 from api.limits import Limits
-from api.ogc import features, landing, processes
+from api.ogc import features, functions, landing, processes
 from api.respond import IMMUTABLE, REVALIDATE
 from api.state import Twin
 from twin.errors import NotFound
@@ -26,7 +26,7 @@ CSP = (
 )
 HASHED = ("assets/",)
 """Folders of the built viewer whose names change with their content."""
-ROUTERS = (landing, features, processes, sensorthings, layers, places, things, tiles, live)
+ROUTERS = (landing, functions, features, processes, sensorthings, layers, places, things, tiles, live)
 
 
 def create_app(

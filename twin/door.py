@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
+from twin import cql2
 from twin.duckdb.store import DuckDBStore
 from twin.errors import InvalidParameter, StoreDown
-from twin.model import BBox, Interval, LayerState, Op, Query, Sort
+from twin.model import BBox, Filter, Interval, LayerState, Op, Query, Sort
 from twin.policy import Policy
 from twin.settings import Settings
 from twin.store import Readable
@@ -74,9 +75,12 @@ class View:
         box = BBox(west=west, south=south, east=east, north=north)
         return replace(self, query=replace(self.query, bbox=box))
 
-    def where(self, condition: Op) -> View:
-        """What a CQL2 condition is true of."""
-        return replace(self, query=replace(self.query, filter=condition))
+    def where(self, condition: str | Filter) -> View:
+        """What a condition is true of: CQL2 text, or nodes; all of those that were given."""
+        found = cql2.parse(condition) if isinstance(condition, str) else condition
+        before = self.query.filter
+        both = found if before is None else Op(op="and", args=(before, found))
+        return replace(self, query=replace(self.query, filter=both))
 
     def sorted(self, *columns: str) -> View:
         """In order of columns; `-` before a name turns it round."""
