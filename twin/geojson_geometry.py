@@ -18,14 +18,14 @@ VERTICES = 1_000_000
 DEPTH = 8
 
 
-def read(said: Any) -> shapely.Geometry:
-    """The geometry, valid and on the globe.
+def read(said: Any, *, globe: bool = True) -> shapely.Geometry:
+    """The geometry, valid and on the globe; with `globe=False` its positions may be of another CRS.
 
     Raises:
         InvalidGeometry: its form or its shape is wrong; names the ring, position or reason.
         OutsideCRSArea: a position is off the globe. TooLarge: it has too many positions.
     """
-    count = _check(said, 0)
+    count = _check(said, 0, globe=globe)
     if count > VERTICES:
         raise TooLarge(f"geometry has {count} positions; at most {VERTICES}")
     try:
@@ -39,7 +39,7 @@ def read(said: Any) -> shapely.Geometry:
     return found
 
 
-def _check(said: Any, depth: int) -> int:
+def _check(said: Any, depth: int, *, globe: bool) -> int:
     """Positions in a geometry whose form is right."""
     if not isinstance(said, dict):
         raise InvalidGeometry("geometry must be a GeoJSON geometry object")
@@ -50,23 +50,23 @@ def _check(said: Any, depth: int) -> int:
         members = said.get("geometries")
         if not isinstance(members, list):
             raise InvalidGeometry("a GeometryCollection needs geometries")
-        return sum(_check(member, depth + 1) for member in members)
+        return sum(_check(member, depth + 1, globe=globe) for member in members)
     if kind not in LEVELS:
         raise InvalidGeometry(
             f"geometry type {str(kind)[:50]!r}; there are {', '.join(LEVELS)}, GeometryCollection"
         )
-    return _coordinates(said.get("coordinates"), LEVELS[kind], kind)
+    return _coordinates(said.get("coordinates"), LEVELS[kind], kind, globe=globe)
 
 
-def _coordinates(value: Any, level: int, kind: str) -> int:
+def _coordinates(value: Any, level: int, kind: str, *, globe: bool) -> int:
     if level == 0:
-        _position(value)
+        _position(value, globe=globe)
         return 1
     if not isinstance(value, list) or not value:
         raise InvalidGeometry(f"coordinates of a {kind} must be lists of positions")
     if len(value) > VERTICES:
         raise TooLarge(f"geometry has {len(value)} positions or more; at most {VERTICES}")
-    found = sum(_coordinates(member, level - 1, kind) for member in value)
+    found = sum(_coordinates(member, level - 1, kind, globe=globe) for member in value)
     if level == 1 and "Polygon" in kind:
         _ring(value)
     if level == 1 and "Line" in kind and len(value) < 2:
@@ -74,7 +74,7 @@ def _coordinates(value: Any, level: int, kind: str) -> int:
     return found
 
 
-def _position(value: Any) -> None:
+def _position(value: Any, *, globe: bool) -> None:
     if not isinstance(value, list) or len(value) not in (2, 3):
         raise InvalidGeometry(f"a position is [longitude, latitude] or with height, not {str(value)[:100]}")
     if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in value):
@@ -82,7 +82,7 @@ def _position(value: Any) -> None:
     lon, lat = value[:2]
     if max(abs(lon), abs(lat)) > 1e9:
         raise InvalidGeometry(f"position {str(value)[:100]} is no place at all")
-    if abs(lon) > 180 or abs(lat) > 90:
+    if globe and (abs(lon) > 180 or abs(lat) > 90):
         swapped = "; the two look swapped" if abs(lon) <= 90 and abs(lat) <= 180 else ""
         raise OutsideCRSArea(
             f"position {str(value)[:100]} is off the globe (longitude, latitude in degrees){swapped}"

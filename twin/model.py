@@ -212,6 +212,9 @@ class Delivery:
     reader: str = ""
     notes: tuple[str, ...] = ()
     rejected_limit: int = 100_000
+    expected: Mapping[str, int] | None = None
+    """What the writer saw (`twin/expected.py`): id -> version of its row at the delivery's moment, 0 where
+    nothing is believed of the id. When it is otherwise, nothing is written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

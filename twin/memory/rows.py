@@ -14,6 +14,7 @@ import pyarrow as pa
 import shapely
 
 from twin import history
+from twin.expected import stands
 from twin.extents import box_shape, extents
 from twin.history import Belief, Statement, Verdict
 from twin.model import (
@@ -216,6 +217,16 @@ def supersede(
         held.rows.append(
             replace(old, valid_from=a, valid_to=b, recorded_from=recorded, recorded_to=OPEN, version=commit)
         )
+
+
+def expect(held: Held, delivery: Delivery, recorded: datetime) -> None:
+    """Nothing, when the delivery's `expected` stands. Raises StaleVersion, DuplicateId."""
+    if delivery.expected is None:
+        return
+    at = delivery.at or recorded
+    rows = (r for r in held.rows if r.recorded_to == OPEN and r.branch == delivery.branch)
+    mine = (r for r in rows if delivery.expected is not None and r.id in delivery.expected)
+    stands(delivery.expected, ((r.id, r.version, r.valid_from <= at < r.valid_to) for r in mine))
 
 
 def next_snapshot(held: Held, delivery: Delivery, at: datetime) -> datetime:

@@ -162,6 +162,7 @@ class MemoryStore:
             row = merged(old.layer if old else None, layer, arrived.columns)
             held = old or Held(layer=row)
             news = old is None or row != old.layer
+            rows_.expect(held, delivery, recorded)
             self._describe(held, row, arrived.bodies)
             return self._deliver(held, arrived, delivery, commit, recorded, news=news, place=place)
 
@@ -170,6 +171,7 @@ class MemoryStore:
         with self._lock:
             held = self._layer(layer)
             commit, recorded = self._next()
+            rows_.expect(held, delivery, recorded)
             begun, tally = delivery_.begun(held, delivery, commit, recorded), delivery_.Tally()
             delivery_.end(begun, tally, ids)
             if not (gone := tally.removed):

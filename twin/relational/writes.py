@@ -10,7 +10,7 @@ from twin.errors import FeatureNotFound
 from twin.model import OPEN, BBox, Change, Delivery, Layer, Mode, Rejected, Report
 from twin.records import merged
 from twin.records import report as made
-from twin.relational import catalogue
+from twin.relational import catalogue, expected
 from twin.relational import delivery as delivery_
 from twin.relational.base import Base, Done
 from twin.relational.judging import Commit
@@ -58,6 +58,7 @@ class Writes(Base):
             if held.columns[name].type == "string" and stage.columns[name].type != "string":
                 stage.widen(name, "string")
         commit = _commit(session, held, delivery, number, recorded)
+        expected.check(commit)
         outcome = delivery_.deliver(commit, stage)
         if delivery.mode is Mode.SNAPSHOT:
             catalogue.insert(
@@ -95,6 +96,7 @@ class Writes(Base):
             held = self._layer(layer)
             number, recorded = self._next()
             commit = _commit(session, held, delivery, number, recorded)
+            expected.check(commit)
             outcome = delivery_.end(commit, ids)
             if not outcome.touched:
                 raise FeatureNotFound(
