@@ -170,9 +170,9 @@ def queried(client: httpx2.Client, count: int, when: str) -> Iterator[Figure]:
 
 
 def rested(server: int) -> float:
-    """Seconds until the server has nothing to do any more (at most five minutes)."""
+    """Seconds until the server has nothing to do any more and has no process at work (at most five minutes)."""
     process, start = psutil.Process(server), time.perf_counter()
-    while process.cpu_percent(1.0) > IDLE and since(start) < PATIENCE:
+    while (process.cpu_percent(1.0) > IDLE or process.children()) and since(start) < PATIENCE:
         continue
     return since(start)
 

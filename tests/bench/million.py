@@ -84,6 +84,12 @@ def environment(home: Path) -> dict[str, str]:
     return {**given, "TWIN_HOME": str(home), "PYTHONPYCACHEPREFIX": str(ENVIRONMENTS / "bytecode")}
 
 
+def named(words: list[str]) -> str:
+    """What a process of ours runs: its subcommand, or the module of a process beside it."""
+    module = words[words.index("-m") + 1]
+    return words[words.index("-m") + 2] if module == "api.cli" else module.removeprefix("pipelines.")
+
+
 class Memory:
     """The memory of a process and of those that it starts, looked at while inside."""
 
@@ -112,7 +118,7 @@ class Memory:
             for process in self._processes():
                 with suppress(psutil.Error, IndexError):
                     words, size = process.cmdline(), process.memory_info().rss
-                    name = "reader" if "pipelines.reading" in words else words[words.index("-m") + 2]
+                    name = named(words)
                     self.each[name] = max(self.each.get(name, 0), size)
                     total += size
             self.together = max(self.together, total)
