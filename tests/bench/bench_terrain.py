@@ -10,6 +10,7 @@ request: posts sampled out of the COG in its own CRS first. The peer runs in an 
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from pipelines.ground import Ground, deepest, fewest, span, tolerance
 from pipelines.heights import Raster
 from pipelines.readers.raster import READER
 from pipelines.readers.reader import Options
+from pipelines.tile_cache import LEVEL
 from tiles import quantized_mesh
 from tiles.tin import enough
 from twin.model import BBox
@@ -38,7 +40,7 @@ CELL = 5.0
 ROUNDS = 3
 EDGES = ("west", "south", "east", "north")
 PEER_CODE = """
-import io, sys, time
+import gzip, io, sys, time
 import numpy as np
 from pydelatin import Delatin
 from pydelatin.util import rescale_positions
@@ -47,15 +49,15 @@ from quantized_mesh_encoder.extensions import VertexNormalsExtension
 
 tiles, error = np.load(sys.argv[1]), float(sys.argv[2])
 start = time.perf_counter()
-size = 0
+made = []
 for heights, bounds in zip(tiles["heights"], tiles["bounds"]):
     tin = Delatin(heights, max_error=error)
     out = io.BytesIO()
     places = rescale_positions(tin.vertices, bounds, flip_y=True)
     light = VertexNormalsExtension(indices=tin.triangles, positions=places)
     encode(out, places, tin.triangles, extensions=(light,))
-    size += out.tell()
-print(time.perf_counter() - start, size)
+    made.append(out.getvalue())
+print(time.perf_counter() - start, sum(map(len, made)), sum(len(gzip.compress(m, 5)) for m in made))
 """
 
 
@@ -98,39 +100,46 @@ def addresses(of: Ground) -> list[tuple[int, int, int]]:
     return [(level, x, y) for x in range(x0, x1 + 1) for y in range(y0, y1 + 1)]
 
 
-def requested(of: Ground, tiles: list[tuple[int, int, int]]) -> tuple[float, int]:
-    """Seconds and bytes from the COG on; nothing kept from the run before."""
+Run = tuple[float, int, int]
+"""Seconds, bytes of all tiles, and of all tiles as they go over the wire (gzip, level 5)."""
+
+
+def requested(of: Ground, tiles: list[tuple[int, int, int]]) -> Run:
+    """From the COG on; nothing kept from the run before."""
     of.kept.clear()
     start = time.perf_counter()
-    size = sum(len(terrain_tiles.tile(of, *address)) for address in tiles)
-    return time.perf_counter() - start, size
+    made = [terrain_tiles.tile(of, *address) for address in tiles]
+    return weighed(time.perf_counter() - start, made)
 
 
-def ours(of: Ground, tiles: list[tuple[int, int, int]]) -> tuple[float, int]:
-    """Seconds and bytes of mesh and encoding alone, from heights in memory."""
+def weighed(seconds: float, made: list[bytes]) -> Run:
+    """A run's seconds and sizes; packing is not part of the seconds."""
+    return seconds, sum(map(len, made)), sum(len(gzip.compress(m, LEVEL)) for m in made)
+
+
+def ours(of: Ground, tiles: list[tuple[int, int, int]]) -> Run:
+    """Mesh and encoding alone, from heights in memory."""
     level = tiles[0][0]
     grids = [of.posts(a) for a in tiles]
     edges = [
         quantized_mesh.Edges(**dict(zip(EDGES, terrain_tiles.box(*a).astuple(), strict=True))) for a in tiles
     ]
     start = time.perf_counter()
-    size = 0
+    made = []
     for posts, where in zip(grids, edges, strict=True):
         cells = enough(posts[1:-1, 1:-1], tolerance(level), fewest=fewest(level))
-        size += len(quantized_mesh.encode(posts, where, cells=cells))
-    return time.perf_counter() - start, size
+        made.append(quantized_mesh.encode(posts, where, cells=cells))
+    return weighed(time.perf_counter() - start, made)
 
 
-def peer(
-    python: Path, of: Ground, tiles: list[tuple[int, int, int]], error: float, folder: Path
-) -> tuple[float, int]:
-    """Seconds and bytes of the peer on the same tiles' heights."""
+def peer(python: Path, of: Ground, tiles: list[tuple[int, int, int]], error: float, folder: Path) -> Run:
+    """The peer on the same tiles' heights."""
     file = folder / "tiles.npz"
     heights = [np.nan_to_num(of.posts(a)[1:-1, 1:-1][::-1]).astype(np.float32) for a in tiles]
     boxes = [terrain_tiles.box(*a) for a in tiles]
     np.savez(file, heights=np.stack(heights), bounds=np.array([b.astuple() for b in boxes]))
-    seconds, size = said([python, "-c", PEER_CODE, file, str(error)]).split()
-    return float(seconds), int(size)
+    seconds, size, packed = said([python, "-c", PEER_CODE, file, str(error)]).split()
+    return float(seconds), int(size), int(packed)
 
 
 def turns(python: Path | None, heights: np.ndarray, folder: Path) -> Iterator[Figure]:
@@ -138,15 +147,16 @@ def turns(python: Path | None, heights: np.ndarray, folder: Path) -> Iterator[Fi
     found = ground(heights, folder)
     tiles = addresses(found)
     error = tolerance(tiles[0][0])
-    runs: dict[str, list[tuple[float, int]]] = {"ours": [], "ours, out of the COG": [], "theirs": []}
+    runs: dict[str, list[Run]] = {"ours": [], "ours, out of the COG": [], "theirs": []}
     for _ in range(ROUNDS):
         runs["ours, out of the COG"].append(requested(found, tiles))
         runs["ours"].append(ours(found, tiles))
         if python:
             runs["theirs"].append(peer(python, found, tiles, error, folder))
     best = {side: min(run) for side, run in runs.items() if run}
-    for side, (seconds, size) in best.items():
-        what = f"{side}: {len(tiles)} tiles, error {error:.2f} m, {size / len(tiles) / 1e3:.1f} kB a tile"
+    for side, (seconds, size, packed) in best.items():
+        kilobytes = f"{size / len(tiles) / 1e3:.1f} kB a tile, {packed / len(tiles) / 1e3:.1f} packed"
+        what = f"{side}: {len(tiles)} tiles, error {error:.2f} m, {kilobytes}"
         yield Figure(what=what, value=len(tiles) / seconds, unit="tiles/s")
     if python:
         yield at_least("ratio of the sides", best["theirs"][0] / best["ours"][0], "x", 1)
