@@ -202,6 +202,7 @@ const en: typeof zh = {
     clear: "Clear",
     undergroundOn: "Looking below ground: the ground is translucent, and the wheel takes you under it",
     depth: "Below ground (m)",
+    depthScale: "mid-picture, vertical 1:1",
     depthHint:
       "Depth at the middle of the picture, true to scale (no vertical exaggeration); nearer and further it differs by perspective",
     depthFlat: "Seen from above depths do not show; tilt the view",

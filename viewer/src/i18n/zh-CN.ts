@@ -195,6 +195,7 @@ export default {
     clear: "清除",
     undergroundOn: "正在看地下：地面半透明，滚轮可以到地面以下",
     depth: "地面以下（米）",
+    depthScale: "画面中央，竖向 1:1",
     depthHint: "画面中央处的深度标尺，竖向不夸张（1:1）；深处和近处因透视而不同",
     depthFlat: "正从上方看，看不出深浅；请倾斜视角",
   },
