@@ -56,7 +56,7 @@ def run(quick: bool) -> Iterator[Figure]:
             start = time.perf_counter()
             known, _ = fetched(client, set(), contents=False)
             yield Figure(what=f"the whole tileset: {len(known)} addresses", value=since(start), unit="s")
-            yield from queried(client, count, "before")
+            yield from queried(client, server, count, "before")
             # Nobody is edited twice: the same edit again would change nothing.
             everybody = random.permutation(count)
             several = everybody[: times * edits].reshape(times, edits)
@@ -66,15 +66,16 @@ def run(quick: bool) -> Iterator[Figure]:
             known |= fetched(client, known, contents=False)[0]
             yield Figure(what=f"the tileset after {times} rounds", value=since(start), unit="s")
             rested(server)
-            yield from queried(client, count, f"after {times} rounds")
-            yield from single(client, folder, count, known, everybody[-SINGLE - 1 :])
+            yield from queried(client, server, count, f"after {times} rounds")
+            yield from single(client, server, folder, count, known, everybody[-SINGLE - 1 :])
 
 
 def single(
-    client: httpx2.Client, folder: Path, count: int, known: set[str], which: np.ndarray
+    client: httpx2.Client, server: int, folder: Path, count: int, known: set[str], which: np.ndarray
 ) -> Iterator[Figure]:
     """Edits of one building each; the first with the whole command, at the end."""
     commits, totals, made, documents = [], [], [], []
+    used = processor(server)
     for number in which[1:].tolist():
         file = one(folder, count, number)
         start = time.perf_counter()
@@ -88,6 +89,7 @@ def single(
         made.append(contents)
         documents.append(len(news) - contents + 1)
         known |= news
+    spent = 1000 * (processor(server) - used) / SINGLE
     file = one(folder, count, int(which[0]))
     start = time.perf_counter()
     ingested(folder / "home", str(file), *OPTIONS, "--mode", "upsert", "--source", "edits")
@@ -96,6 +98,7 @@ def single(
     yield Figure(what="one edit: read, sent, committed (median)", value=1000 * median(commits), unit="ms")
     yield below("one edit: until its new tile is here (median)", 1000 * median(totals), "ms", 1000)
     yield below("one edit: until its new tile is here (longest)", 1000 * max(totals), "ms", 1000)
+    yield Figure(what="one edit: the server's processor time", value=spent, unit="ms")
     yield Figure(what="one edit: the same with the start of twin ingest", value=1000 * command, unit="ms")
     yield below("one edit: contents made again, at most", max(made), "tiles", 6)
     yield Figure(what="one edit: tileset JSON made again, at most", value=max(documents), unit="files")
@@ -155,10 +158,10 @@ def fetched(client: httpx2.Client, known: set[str], *, contents: bool) -> tuple[
     return found, bodies
 
 
-def queried(client: httpx2.Client, count: int, when: str) -> Iterator[Figure]:
+def queried(client: httpx2.Client, server: int, count: int, when: str) -> Iterator[Figure]:
     """Items in small and medium windows, a thousand at most."""
     for name, metres in SIZES.items():
-        waits, matched = [], []
+        waits, matched, used = [], [], processor(server)
         for window in windows(count, metres, WINDOWS):
             start = time.perf_counter()
             answer = client.get(f"/ogc/collections/buildings/items?limit=1000&bbox={window}")
@@ -167,6 +170,14 @@ def queried(client: httpx2.Client, count: int, when: str) -> Iterator[Figure]:
         what = f"{name} window {when}, {np.median(matched):,.0f} matched"
         yield Figure(what=f"{what}, p50", value=1000 * median(waits), unit="ms")
         yield Figure(what=f"{what}, p95", value=1000 * float(np.percentile(waits, 95)), unit="ms")
+        spent = 1000 * (processor(server) - used) / WINDOWS
+        yield Figure(what=f"{what}, the server's processor time", value=spent, unit="ms")
+
+
+def processor(server: int) -> float:
+    """Processor seconds of the server so far."""
+    used = psutil.Process(server).cpu_times()
+    return float(used.user + used.system)
 
 
 def rested(server: int) -> float:
