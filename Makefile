@@ -4,6 +4,9 @@ SHELL := /bin/bash
 PORT ?= 8000
 TWIN_HOME ?= $(CURDIR)/twin-home
 export TWIN_HOME
+# A network with its own certificate authority: what the system trusts, uv and npm trust too.
+export UV_SYSTEM_CERTS ?= 1
+export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 PYTHON ?= python3
 # A uv that runs, or one of our own (pyenv may show a shim that does not).
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(CURDIR)/.tools/bin/uv)
