@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW
 
+from twin.cql2.arrow import register
 from twin.errors import StoreBusy, StoreDown
 from twin.extents import touches
 from twin.model import BBox
@@ -31,6 +32,7 @@ def opened(path: str, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection
         "BOOLEAN",
         type=ARROW,
     )
+    register(con)
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     return con
