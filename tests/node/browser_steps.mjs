@@ -163,8 +163,11 @@ async function a_pipe_is_picked_under_ground(world) {
   const { lon, lat, height, id: wanted } = await thePipe(world);
   await page.keyboard.press("Escape");
   await show(page, ["pipes", "buildings"]);
-  await page.click(hook("underground"));
+  await unfold(page);
+  await page.click(hook("open-ground"));
   await page.waitForFunction(() => window.__twin.app.underground);
+  await page.waitForSelector(hook("depth-scale"));
+  assert.equal(await page.locator(hook("buried")).count(), 0);
   await above(page, lon, lat, { range: 60 });
   const place = await pixel(page, lon, lat, height);
   await shown(page, place, wanted);
@@ -600,6 +603,34 @@ async function a_phone_has_a_sheet_and_targets_for_thumbs(world) {
   await page.close();
 }
 
+/** The pictures on the ground lie as the tree says, whatever came last. */
+async function the_tree_s_order_stacks_flat_layers(world) {
+  const { page } = world.kept;
+  await page.keyboard.press("Escape");
+  const pair = ["parcels", "height_limits"];
+  await show(page, []);
+  await settled(page);
+  await page.evaluate(() => {
+    const { imageryLayers } = window.__twin.viewer.scene;
+    const all = () => Array.from({ length: imageryLayers.length }, (_, n) => imageryLayers.get(n));
+    window.__shown = () => all().filter(({ show }) => show);
+    window.__base = new Set(window.__shown());
+  });
+  await show(page, pair.slice(0, 1));
+  await page.waitForFunction(() => (window.__first = window.__shown().find((one) => !window.__base.has(one))));
+  await show(page, pair);
+  await page.waitForFunction(() => window.__shown().length === window.__base.size + 2);
+  for (const top of [...pair, pair[0]]) {
+    const right = await page.evaluate(async ([top, pair]) => {
+      const { app } = window.__twin;
+      for (const id of pair) app.layers[id].order = id === top ? -2 : -1;
+      await new Promise(requestAnimationFrame);
+      return (window.__shown().at(-1) === window.__first) === (pair[0] === top);
+    }, [top, pair]);
+    assert.ok(right, `${top} is first in the tree and not on top of the map`);
+  }
+}
+
 async function the_page_speaks_english_and_has_a_night(world) {
   const { page } = world.kept;
   await page.keyboard.press("Escape");
@@ -706,6 +737,7 @@ export const steps = {
   a_new_layer_and_a_changed_file_show_without_a_reload,
   a_link_restores_the_view,
   a_phone_has_a_sheet_and_targets_for_thumbs,
+  the_tree_s_order_stacks_flat_layers,
   the_page_speaks_english_and_has_a_night,
   the_keyboard_reaches_everything,
   a_layer_that_fails_says_so_and_the_rest_lives,

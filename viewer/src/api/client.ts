@@ -64,6 +64,13 @@ function post<T>(path: string, body: unknown, type = "application/json"): Promis
 
 const e = encodeURIComponent;
 
+/** A version's two periods apart from the properties that differ between versions. */
+function version({ properties }: Feature): Version {
+  const { valid_from, valid_to, recorded_from, recorded_to, source: _source, dated: _dated, ...rest } = properties;
+  const periods = { valid_from, valid_to, recorded_from, recorded_to } as Omit<Version, "properties">;
+  return { ...periods, properties: rest };
+}
+
 /** The two clocks of a read; null is now. */
 export interface Moment {
   at: string | null;
@@ -96,7 +103,7 @@ export const server = {
   items: (layer: string, query: Record<string, Parameter>) =>
     get<FeatureCollection>(`/ogc/collections/${e(layer)}/items`, query),
   versions: async (layer: string, id: string) =>
-    (await get<{ versions: Version[] }>(`/ogc/collections/${e(layer)}/items/${e(id)}/versions`)).versions,
+    (await get<FeatureCollection>(`/ogc/collections/${e(layer)}/items/${e(id)}/versions`)).features.map(version),
   thing: async (layer: string, id: string) =>
     (await get<{ datastreams: Datastream[] }>(`/api/things/${e(layer)}/${e(id)}`)).datastreams,
   series: (datastream: number, from: string | null, to: string | null, points = 400) =>

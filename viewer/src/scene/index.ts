@@ -225,8 +225,15 @@ function listenToKeys(widget: CesiumWidget, eye: Eye, sketch: Sketch): () => voi
   };
   // The keys of a drawing work wherever the focus is, except where one writes.
   document.addEventListener("keydown", sketchKeys);
-  const focus = () => canvas.focus({ preventScroll: true });
+  // The ring is for those who come by keys.
+  const focus = () => {
+    canvas.dataset.by = "hand";
+    canvas.focus({ preventScroll: true });
+  };
+  const byKeys = () => delete canvas.dataset.by;
   canvas.addEventListener("pointerdown", focus);
+  canvas.addEventListener("keydown", byKeys);
+  canvas.addEventListener("blur", byKeys);
   const stop = keys(widget, {
     pan(right, up) {
       const range = (metresPerPixel(widget) ?? 1) * canvas.clientHeight;
@@ -255,6 +262,8 @@ function listenToKeys(widget: CesiumWidget, eye: Eye, sketch: Sketch): () => voi
   return () => {
     document.removeEventListener("keydown", sketchKeys);
     canvas.removeEventListener("pointerdown", focus);
+    canvas.removeEventListener("keydown", byKeys);
+    canvas.removeEventListener("blur", byKeys);
     stop();
   };
 }
