@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from api import errors, layers, live, places, sensorthings, things, tiles
 from api.limits import Limits
-from api.ogc import features, functions, landing, processes
+from api.ogc import collections, editing, features, functions, landing, openapi, processes, schema, versions
 from api.respond import IMMUTABLE, REVALIDATE
 from api.state import Twin
 from twin.errors import NotFound
@@ -26,7 +26,8 @@ CSP = (
 )
 HASHED = ("assets/",)
 """Folders of the built viewer whose names change with their content."""
-ROUTERS = (landing, functions, features, processes, sensorthings, layers, places, things, tiles, live)
+OGC = (landing, functions, openapi, collections, schema, features, editing, versions, processes)
+ROUTERS = (*OGC, sensorthings, layers, places, things, tiles, live)
 
 
 def create_app(

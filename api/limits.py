@@ -39,7 +39,7 @@ class Limits:
         if refusal:
             await problem(*refusal)(scope, receive, send)
             return
-        if scope["method"] == "OPTIONS":
+        if scope["method"] == "OPTIONS" and "/items" not in scope["path"]:
             await Response(None, 204, {"Allow": OFFERED})(scope, receive, send)
             return
         if scope["method"] != "HEAD":
