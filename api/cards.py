@@ -1,20 +1,15 @@
-"""What the viewer is told of a layer: the summary of the tree, the card, the versions of a feature."""
+"""What the viewer is told of a layer: the summary of the tree and the card."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, cast
 
-import pyarrow as pa
-
 from layers.kind import Kind, Legend
-from tiles import geojson
 from twin import registry
 from twin.model import BBox, Column, LayerState, Report, Titles
 from twin.moments import text
-from twin.table import is_attribute
 
 THEMES = {
     "base": Titles(zh="基础地理", en="Base map"),
@@ -127,15 +122,3 @@ def report(found: Report) -> dict[str, Any]:
 def corners(box: BBox | None) -> list[float] | None:
     """West, south, east, north as JSON."""
     return list(box.astuple()) if box else None
-
-
-def versions(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """The versions of a feature, periods first."""
-    fixed = ("valid_from", "valid_to", "recorded_from", "recorded_to", "source", "dated")
-    geometries = geojson.texts(table)
-    for row, geometry in zip(table.drop_columns(geojson.bodies(table)).to_pylist(), geometries, strict=True):
-        yield {
-            **{name: geojson.plain(row[name]) for name in fixed if name in row},
-            "properties": {name: geojson.plain(v) for name, v in row.items() if is_attribute(name)},
-            "geometry": geometry,
-        }

@@ -1,8 +1,9 @@
-"""Answers: JSON, what a client accepts, and 304."""
+"""Answers: JSON, what a client accepts, entity tags and 304."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from twin.errors import InvalidParameter
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
+ALIASES = {"application/json": ("+json",)}
+"""A client that asks for JSON takes every type that is JSON."""
 
 
 def json(
@@ -41,12 +44,54 @@ def negotiate(request: Request, offered: Mapping[str, str]) -> str:
         if asked not in offered:
             raise InvalidParameter(f"f={asked[:50]!r} is not offered; there are {', '.join(offered)}")
         return asked
-    accept = [part.partition(";")[0].strip() for part in request.headers.get("accept", "*/*").split(",")]
-    for wanted in accept:
+    for wanted in accepted(request.headers.get("accept", "")):
         for name, media_type in offered.items():
-            if wanted in (media_type, "*/*", "application/*", "application/json", "text/html", ""):
+            if fits(wanted, media_type.partition(";")[0]):
                 return name
     raise HTTPException(406, f"only {', '.join(offered.values())} can be had here")
+
+
+def accepted(header: str) -> list[str]:
+    """The values of an Accept-like header without parameters, the wanted ones first (RFC 9110, 12.4.2)."""
+    weighed = [_weighed(part) for part in (header or "*/*").split(",")]
+    return [value for weight, value in sorted(weighed, key=lambda found: -found[0]) if weight > 0]
+
+
+def _weighed(part: str) -> tuple[float, str]:
+    value, *parameters = (piece.strip() for piece in part.lower().split(";"))
+    for parameter in parameters:
+        name, _, text = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(text), value
+            except ValueError:
+                return 0.0, value
+    return 1.0, value
+
+
+def fits(wanted: str, media_type: str) -> bool:
+    """Whether a media range of an Accept header takes a media type."""
+    if wanted in ("", "*", "*/*", media_type, f"{media_type.partition('/')[0]}/*"):
+        return True
+    return any(media_type.endswith(end) for end in ALIASES.get(wanted, ()))
+
+
+def etag(*parts: bytes) -> str:
+    """A strong entity tag of bytes."""
+    return f'"{digest(parts)}"'
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    """24 hexadecimal digits of bytes."""
+    found = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
+
+
+def tags(header: str) -> list[str]:
+    """The entity tags of If-Match or If-None-Match, weak ones with their `W/`."""
+    return [tag.strip() for tag in header.split(",")]
 
 
 def unchanged(request: Request, headers: Mapping[str, str]) -> Response | None:
@@ -54,7 +99,7 @@ def unchanged(request: Request, headers: Mapping[str, str]) -> Response | None:
     held = request.headers.get("if-none-match")
     if held is None:
         return None
-    tags = [tag.strip().removeprefix("W/") for tag in held.split(",")]
-    if headers["ETag"].removeprefix("W/") in tags or "*" in tags:
+    known = [tag.removeprefix("W/") for tag in tags(held)]
+    if headers["ETag"].removeprefix("W/") in known or "*" in known:
         return Response(None, 304, headers)
     return None

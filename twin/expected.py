@@ -26,7 +26,9 @@ def stands(expected: Mapping[str, int], believed: Iterable[tuple[str, int, bool]
     for ident, version in expected.items():
         if version == ABSENT and ident in taken:
             raise DuplicateId(
-                f"the id {ident[:200]!r} is taken, or was once; PUT replaces what is there, a new feature needs a new id"
+                f"the id {ident[:200]!r} is taken, or was once; PUT replaces what is there, what is new needs a new id"
             )
         if version != ABSENT and there.get(ident) != version:
-            raise StaleVersion(f"{ident[:200]!r} was changed by somebody else since you read it; read it again")
+            raise StaleVersion(
+                f"{ident[:200]!r} was changed by somebody else since you read it; read it again"
+            )

@@ -1,182 +1,128 @@
-"""OGC API Features: collections, items, one item, its versions, and posting."""
+"""OGC API Features: items of a layer, and one of them."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Annotated, Any, cast
 from urllib.parse import quote, urlencode
 
-import numpy as np
+import orjson
 import pyarrow as pa
-import pyproj
-import shapely
 from fastapi import APIRouter, Depends, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from api import cards
-from api.body import json_body
-from api.ogc import crs, params, posting
-from api.respond import json, negotiate, unchanged
+from api import pages
+from api.ogc import crs, params, versions
+from api.ogc.formats import asked, formats, in_crs
+from api.ogc.links import HTML, collection_root, header, link
+from api.respond import REVALIDATE, digest, unchanged
 from api.state import Twin, of
-from tiles import geojson
-from tiles.format import Format
-from twin import moments, registry
-from twin.errors import FeatureNotFound
+from tiles.format import Format, Page
+from twin import moments
 from twin.model import LayerState, Query
+from twin.queryables import STANDARD
 
 router = APIRouter(prefix="/ogc", tags=["features"])
 Here = Annotated[Twin, Depends(of)]
-RELATION = "http://www.opengis.net/def/rel/ogc/1.0"
+AT_ONCE = 10_000
+"""Rows of a streamed answer that are held at a time."""
 
 
-@router.get("/collections")
-def collections(request: Request, twin: Here) -> Response:
-    """Every layer as a collection (Features Part 1, 7.13)."""
-    params.single(request.query_params, {"f"})
-    states = [s for s in twin.store.layers(twin.policy) if has_items(s)]
-    base = root(request)
-    return json(
-        {
-            "links": [link(f"{base}/collections", "self")],
-            "crs": crs.offered(""),
-            "collections": [collection(s, base) for s in states],
-        }
-    )
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A page of items on its way out."""
 
-
-@router.get("/collections/{layer}")
-def one_collection(request: Request, layer: str, twin: Here) -> Response:
-    """One layer as a collection."""
-    params.single(request.query_params, {"f"})
-    return json(collection(twin.store.layer(layer, twin.policy), root(request)))
-
-
-def has_items(state: LayerState) -> bool:
-    """Every layer has rows; a raster layer's rows are the outlines of its rasters."""
-    return bool(state.layer.id)
-
-
-def collection(state: LayerState, base: str) -> dict[str, Any]:
-    """The collection document of a layer."""
-    here = f"{base}/collections/{quote(state.layer.id)}"
-    return {
-        "id": state.layer.id,
-        "title": state.layer.title.zh or state.layer.title.en or state.layer.id,
-        "description": state.layer.title.en or state.layer.title.zh,
-        "extent": extent(state),
-        "itemType": "feature",
-        "crs": crs.offered(state.layer.crs),
-        "storageCrs": crs.CRS84,
-        "links": [
-            link(here, "self"),
-            link(f"{here}/items", "items", geojson.MEDIA_TYPE),
-            link(f"{here}/queryables", f"{RELATION}/queryables", "application/schema+json"),
-            link(f"{here}/schema", f"{RELATION}/schema", "application/schema+json"),
-        ],
-    }
-
-
-def extent(state: LayerState) -> dict[str, Any]:
-    """Where and when the layer's rows are."""
-    found: dict[str, Any] = {}
-    if state.bbox:
-        found["spatial"] = {"bbox": [list(state.bbox.astuple())], "crs": crs.CRS84}
-    if state.time:
-        found["temporal"] = {"interval": [[moments.text(t) for t in state.time]]}
-    return found
-
-
-@router.get("/collections/{layer}/queryables")
-def queryables(request: Request, layer: str, twin: Here) -> Response:
-    """The properties that may be filtered by, as JSON Schema."""
-    return schema(request, twin.store.layer(layer, twin.policy), "queryables")
-
-
-@router.get("/collections/{layer}/schema")
-def one_schema(request: Request, layer: str, twin: Here) -> Response:
-    """The layer's columns as JSON Schema (Features Part 5)."""
-    return schema(request, twin.store.layer(layer, twin.policy), "schema")
-
-
-JSON_TYPES: dict[str, dict[str, str]] = {
-    "string": {"type": "string"},
-    "integer": {"type": "integer"},
-    "number": {"type": "number"},
-    "boolean": {"type": "boolean"},
-    "datetime": {"type": "string", "format": "date-time"},
-    "date": {"type": "string", "format": "date"},
-    "json": {"type": "string"},
-}
-
-
-def schema(request: Request, state: LayerState, name: str) -> Response:
-    """JSON Schema of a layer; the geometry is `geom`."""
-    params.single(request.query_params, {"f"})
-    form = {"Geometry": "any", "Raster": "polygon"}.get(state.layer.geometry, state.layer.geometry.lower())
-    properties: dict[str, Any] = {
-        "id": {"type": "string", "x-ogc-role": "id"},
-        "geom": {"format": f"geometry-{form}", "x-ogc-role": "primary-geometry"},
-    }
-    for column in state.layer.columns:
-        title = column.title.zh or column.title.en
-        properties[column.name] = {
-            **JSON_TYPES[column.type],
-            **({"title": title} if title else {}),
-            **({"x-ogc-unit": column.unit} if column.unit else {}),
-        }
-    document = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"{root(request)}/collections/{quote(state.layer.id)}/{name}",
-        "type": "object",
-        "title": state.layer.title.zh or state.layer.id,
-        "properties": properties,
-        "additionalProperties": False,
-    }
-    return json(document, media_type="application/schema+json")
+    items: params.Items
+    query: Query
+    """Pinned to a moment and to what was known."""
+    first: pa.Table
+    """The page, or the first piece of a stream."""
+    matched: int
+    returned: int
+    links: list[dict[str, str]]
 
 
 @router.get("/collections/{layer}/items")
 def items(request: Request, layer: str, twin: Here) -> Response:
     """The features of a query; `numberMatched` is exact, `next` pins what was known."""
     state = twin.store.layer(layer, twin.policy)
-    form = _format(request)
-    most = twin.settings.max_limit
-    asked = params.parse(request.query_params, state, twin.policy, form=form.name, most=most)
-    query = replace(asked.query, known=asked.query.known or twin.now(), at=asked.query.at or twin.now())
-    limit = query.limit or most
-    table = twin.store.read(replace(query, limit=limit + 1))
-    matched = twin.store.count(query)
-    page, more = table.slice(0, limit), len(table) > limit
+    form = asked(request)
+    written = form or formats()["json"]
+    most = twin.settings.max_bulk_limit if written.bulk else twin.settings.max_limit
+    found = params.parse(request.query_params, state, twin.policy, most=most)
+    answer = _asked(request, twin, found, form, bulk=written.bulk)
+    headers = _headers(request, state, answer, form)
+    if "ETag" in headers and (same := unchanged(request, headers)) is not None:
+        return same
     members = {
-        "numberMatched": matched,
-        "numberReturned": len(page),
+        "numberMatched": answer.matched,
+        "numberReturned": answer.returned,
         "timeStamp": moments.text(twin.now()),
-        "links": _links(request, query, page, more=more),
+        "links": answer.links,
     }
-    headers = {"Content-Crs": f"<{asked.crs_uri}>", "OGC-NumberMatched": str(matched)}
-    chunks = form.encode([in_crs(page, asked.crs)], members)
-    return StreamingResponse(iter(chunks), headers=headers, media_type=form.media_type)
+    tables = (in_crs(_shown(t, answer), found.crs, written) for t in _tables(twin, answer))
+    chunks = written.encode(tables, Page(layer=layer, members=members, crs=found.crs))
+    if written.bulk:
+        whole = iter(chunks)
+        return StreamingResponse(
+            chain([next(whole, b"")], whole), headers=headers, media_type=written.media_type
+        )
+    body = b"".join(chunks)
+    if form is None:
+        body = pages.render(request, "items", _about(state, orjson.loads(body), found.crs))
+        return Response(body, 200, {**headers, **pages.headers(request)}, HTML)
+    return Response(body, 200, headers, form.media_type)
 
 
-def _format(request: Request) -> Format:
-    formats = cast("dict[str, Format]", registry.entries("tiles", "FORMAT"))
-    return formats[negotiate(request, {name: f.media_type for name, f in formats.items()})]
+def _asked(request: Request, twin: Twin, found: params.Items, form: Format | None, *, bulk: bool) -> Answer:
+    """The query's page and counts. A stream whose whole would not fit a page is begun with its first piece."""
+    now = twin.now()
+    query = replace(found.query, known=found.query.known or now, at=found.query.at or now)
+    limit = cast("int", query.limit)
+    here = min(limit, AT_ONCE) if bulk else limit
+    table = twin.store.read(_with_keys(replace(query, limit=here + 1)))
+    first, more = table.slice(0, here), len(table) > here
+    matched = found.matched
+    if matched is None:
+        matched = twin.store.count(query) if more or query.after else len(first)
+    returned = len(first) if limit == here or not more else min(limit, matched)
+    page = (
+        params.token(found.said, query, last_key(query, first), matched) if more and limit == here else None
+    )
+    return Answer(
+        items=found,
+        query=query,
+        first=first,
+        matched=matched,
+        returned=returned,
+        links=_links(request, query.layer, form, page),
+    )
 
 
-def _links(request: Request, query: Query, page: pa.Table, *, more: bool) -> list[dict[str, str]]:
-    here = f"{root(request)}/collections/{quote(query.layer)}"
-    found = [
-        link(f"{here}/items?{request.url.query}".rstrip("?"), "self", geojson.MEDIA_TYPE),
-        link(here, "collection"),
-    ]
-    if more:
-        said = {k: v for k, v in request.query_params.items() if k not in ("page", "known")}
-        said["page"] = params.token(query, cast("datetime", query.known), last_key(query, page))
-        found.append(link(f"{here}/items?{urlencode(said)}", "next", geojson.MEDIA_TYPE))
-    return found
+def _tables(twin: Twin, answer: Answer) -> Iterator[pa.Table]:
+    """The page; or the pieces of a stream, each read when it is its turn, all as known at one moment."""
+    table, left, query = answer.first, answer.returned, answer.query
+    yield table
+    while (left := left - len(table)) > 0 and len(table):
+        query = replace(query, after=last_key(query, table), limit=min(left, AT_ONCE))
+        table = twin.store.read(_with_keys(query))
+        yield table
+
+
+def _with_keys(query: Query) -> Query:
+    """The query with the columns that it is sorted by, which the next page needs."""
+    if query.columns is None:
+        return query
+    return replace(query, columns=tuple(dict.fromkeys((*query.columns, *(k.column for k in query.sort)))))
+
+
+def _shown(table: pa.Table, answer: Answer) -> pa.Table:
+    """Without columns that are only there to sort by."""
+    wanted = answer.query.columns
+    extra = [] if wanted is None else [k.column for k in answer.query.sort if k.column not in wanted]
+    return table.drop_columns([n for n in dict.fromkeys(extra) if n not in STANDARD])
 
 
 def last_key(query: Query, page: pa.Table) -> tuple[Any, ...]:
@@ -185,76 +131,78 @@ def last_key(query: Query, page: pa.Table) -> tuple[Any, ...]:
     return (*(last[key.column][0].as_py() for key in query.sort), last["id"][0].as_py())
 
 
-def in_crs(table: pa.Table, target: pyproj.CRS | None) -> pa.Table:
-    """The rows with `geom` in the target CRS."""
-    if target is None or "geom" not in table.column_names:
-        return table
-    geometries = shapely.from_wkb(table["geom"].to_numpy(zero_copy_only=False))
-    moved = shapely.to_wkb(crs.encode(np.asarray(geometries), target))
-    at = table.column_names.index("geom")
-    return table.set_column(at, "geom", pa.array(moved, pa.binary()))
+def _headers(request: Request, state: LayerState, answer: Answer, form: Format | None) -> dict[str, str]:
+    """Counts, CRS, links and the entity tag, which is of the rows: the body also holds the time of day."""
+    headers = {
+        "Content-Crs": f"<{answer.items.crs_uri}>",
+        "OGC-NumberMatched": str(answer.matched),
+        "OGC-NumberReturned": str(answer.returned),
+        "Cache-Control": REVALIDATE,
+        "Vary": "Accept, Accept-Language" if form is None else "Accept",
+    }
+    if answer.returned == len(answer.first):  # a stream's later pieces are not seen yet
+        headers["ETag"] = _tag(request, state, answer, form)
+    if form is None or not form.body_links:
+        headers["Link"] = header(answer.links)
+    if form is not None and form.bulk:
+        headers["Content-Disposition"] = (
+            f"inline; filename*=UTF-8''{quote(state.layer.id, safe='')}{form.suffix}"
+        )
+    return headers
+
+
+def _tag(request: Request, state: LayerState, answer: Answer, form: Format | None) -> str:
+    """A weak entity tag: it is of the rows, the body also holds the time of day."""
+    policy, name = answer.query.policy.key, form.name if form else "html"
+    same = (
+        str(request.url),
+        name,
+        request.headers.get("accept-language"),
+        state.version,
+        answer.matched,
+        policy,
+    )
+    parts = [repr(same).encode(), *(_raw(answer.first[n]) for n in ("id", "version", "valid_from"))]
+    return f'W/"{digest(parts)}"'
+
+
+def _raw(column: pa.ChunkedArray) -> bytes:
+    """A column's bytes, whatever its chunks are."""
+    sink = pa.BufferOutputStream()
+    table = pa.table({"c": column.combine_chunks()})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _links(request: Request, layer: str, form: Format | None, page: str | None) -> list[dict[str, str]]:
+    here = collection_root(request, layer)
+    said = {k: v for k, v in request.query_params.items() if k != "page"}
+    kinds = {**{n: f.media_type for n, f in formats().items()}, "html": HTML}
+    mine = form.name if form else "html"
+    found = [link(f"{here}/items?{request.url.query}".rstrip("?"), "self", kinds[mine])]
+    alike = {k: v for k, v in request.query_params.items() if k != "f"}
+    found += [
+        link(f"{here}/items?{urlencode({**alike, 'f': name})}", "alternate", kind)
+        for name, kind in kinds.items()
+        if name != mine
+    ]
+    found.append(link(here, "collection"))
+    if page is not None:
+        found.append(link(f"{here}/items?{urlencode({**said, 'page': page})}", "next", kinds[mine]))
+    return found
+
+
+def _about(state: LayerState, document: dict[str, Any], target: crs.Target) -> dict[str, Any]:
+    """What the page of items shows; only longitudes and latitudes are sketched."""
+    title = state.layer.title.zh or state.layer.title.en or state.layer.id
+    return {**document, "collection": state.layer.id, "title": title, "sketched": target is None}
 
 
 @router.get("/collections/{layer}/items/{feature}")
 def item(request: Request, layer: str, feature: str, twin: Here) -> Response:
     """One feature as it is, or was, at a moment."""
-    twin.store.layer(layer, twin.policy)
-    said = params.single(request.query_params, {"f", "crs", "datetime", "known"})
-    target = crs.parse(said["crs"], "crs") if "crs" in said else None
-    query = Query(
-        layer=layer,
-        policy=twin.policy,
-        ids=(feature,),
-        at=moments.parse(said["datetime"]) if "datetime" in said else twin.now(),
-        known=moments.parse(said["known"], "known") if "known" in said else None,
-    )
-    table = twin.store.read(query)
-    if not len(table):
-        raise FeatureNotFound(f"no feature {feature[:200]!r} in {layer} at that moment")
-    here = f"{root(request)}/collections/{quote(layer)}"
-    links = [
-        link(f"{here}/items/{quote(feature, safe='')}", "self", geojson.MEDIA_TYPE),
-        link(here, "collection"),
-        link(f"{here}/items/{quote(feature, safe='')}/versions", "version-history"),
-    ]
-    body = next(geojson.features(in_crs(table, target), {"links": links}))
-    headers = {"Content-Crs": f"<{said.get('crs', crs.CRS84)}>", "ETag": etag(body)}
-    return unchanged(request, headers) or Response(body, 200, headers, geojson.MEDIA_TYPE)
-
-
-def etag(body: bytes) -> str:
-    """A strong entity tag of bytes."""
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-
-
-@router.get("/collections/{layer}/items/{feature}/versions")
-def versions(request: Request, layer: str, feature: str, twin: Here) -> Response:
-    """Every version of a feature that was ever believed."""
-    params.single(request.query_params, {"f"})
-    twin.store.layer(layer, twin.policy)
-    table = twin.store.versions(layer, feature, twin.policy)
-    if not len(table):
-        raise FeatureNotFound(f"no feature {feature[:200]!r} was ever in {layer}")
-    return json({"id": feature, "versions": list(cards.versions(table))})
-
-
-@router.post("/collections/{layer}/items", status_code=201)
-async def post(request: Request, layer: str, twin: Here) -> Response:
-    """A new feature; it is on every open map within a second."""
-    body = await json_body(request, geojson.MEDIA_TYPE, "application/json")
-    key = request.headers.get("idempotency-key")
-    if request.headers.get("content-crs"):
-        crs.parse(request.headers["content-crs"].strip("<>"), "Content-Crs")
-    feature = await run_in_threadpool(posting.post, twin, layer, body, key)
-    location = f"{root(request)}/collections/{quote(layer)}/items/{quote(feature, safe='')}"
-    return json({"id": feature}, 201, {"Location": location})
-
-
-def link(href: str, rel: str, media_type: str = "application/json") -> dict[str, str]:
-    """A link object."""
-    return {"href": href, "rel": rel, "type": media_type}
-
-
-def root(request: Request) -> str:
-    """The OGC root as this client sees it."""
-    return f"{str(request.base_url).rstrip('/')}/ogc"
+    state = twin.store.layer(layer, twin.policy)
+    said = params.single(request.query_params, {"f", "lang", "crs", "datetime", "known"})
+    target = crs.parse(said["crs"], "crs", vertical=state.layer.vertical) if "crs" in said else None
+    return versions.memento(request, twin, layer, feature, said, target)

@@ -8,8 +8,8 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, cast
 
 import orjson
 import pyproj
@@ -20,13 +20,14 @@ from twin import moments
 from twin.errors import InvalidParameter, UnknownParameter, UnknownProperty
 from twin.model import BBox, Column, LayerState, Op, Property, Query, Sort
 from twin.policy import Policy
+from twin.queryables import queryables
 
 PARAMETERS = (
     *filters.PARAMETERS,
-    "bbox", "bbox-crs", "datetime", "known", "limit", "sortby", "properties", "crs", "f", "page",
+    "bbox", "bbox-crs", "datetime", "known", "limit", "sortby", "properties", "skipGeometry", "crs", "f", "lang",
+    "page",
 )  # fmt: skip
 DEFAULT_LIMIT = 10
-PERIODS = ("valid_from", "valid_to", "recorded_from")
 ID = "id"
 
 
@@ -34,21 +35,25 @@ ID = "id"
 class Items:
     """An items request: the query and how its answer is to be written."""
 
+    said: Query
+    """As the address says it."""
     query: Query
+    """The same, or the page of it that was asked for."""
     crs: pyproj.CRS | None
     crs_uri: str
-    form: str
+    matched: int | None = None
+    """How many rows match, where a page before this one counted them."""
 
 
-def parse(params: QueryParams, state: LayerState, policy: Policy, *, form: str, most: int) -> Items:
-    """The request that a query string makes of a layer.
+def parse(params: QueryParams, state: LayerState, policy: Policy, *, most: int) -> Items:
+    """The request that a query string makes of a layer; `most` is the highest limit.
 
     Raises:
         UnknownParameter, InvalidParameter, UnknownProperty, UnknownCRS: what is wrong, and what is possible.
     """
-    columns = {column.name: column for column in state.layer.columns}
-    said = single(params, {*PARAMETERS, ID, *columns})
-    target = crs.parse(said["crs"], "crs") if "crs" in said else None
+    columns = {name: Column(name=name, type=type_) for name, type_ in queryables(state.layer.columns).items()}
+    said = single(params, {*PARAMETERS, *columns})
+    target = crs.parse(said["crs"], "crs", vertical=state.layer.vertical) if "crs" in said else None
     query = Query(
         layer=state.layer.id,
         policy=policy,
@@ -58,12 +63,12 @@ def parse(params: QueryParams, state: LayerState, policy: Policy, *, form: str, 
         filter=filters.both(_equals(said, columns), filters.read(said)),
         ids=(said[ID],) if ID in said else None,
         columns=_properties(said, columns),
+        geometry=not _flag(said, "skipGeometry"),
         sort=_sort(said, columns),
         limit=_limit(said, most),
     )
-    if "page" in said:
-        query = turn(query, said["page"])
-    return Items(query=query, crs=target, crs_uri=said.get("crs", crs.CRS84), form=said.get("f", form))
+    page, matched = turn(query, said["page"]) if "page" in said else (query, None)
+    return Items(said=query, query=page, crs=target, crs_uri=said.get("crs", crs.CRS84), matched=matched)
 
 
 def single(params: QueryParams, known: set[str]) -> dict[str, str]:
@@ -120,6 +125,13 @@ def _limit(said: Mapping[str, str], most: int) -> int:
     return min(int(text), most)
 
 
+def _flag(said: Mapping[str, str], name: str) -> bool:
+    value = said.get(name, "false")
+    if value not in ("true", "false"):
+        raise InvalidParameter(f"{name}={value[:50]!r} must be true or false")
+    return value == "true"
+
+
 def _sort(said: Mapping[str, str], columns: Mapping[str, Column]) -> tuple[Sort, ...]:
     keys = [key for key in said.get("sortby", "").split(",") if key]
     return tuple(_key(key, columns) for key in keys)
@@ -127,7 +139,7 @@ def _sort(said: Mapping[str, str], columns: Mapping[str, Column]) -> tuple[Sort,
 
 def _key(text: str, columns: Mapping[str, Column]) -> Sort:
     name = text.lstrip("+- ")
-    if name not in columns and name not in (ID, *PERIODS):
+    if name not in columns:
         raise UnknownProperty(f"sortby: no property {name[:200]!r}; there are {_names(columns)}")
     return Sort(column=name, descending=text.startswith("-"))
 
@@ -137,20 +149,20 @@ def _properties(said: Mapping[str, str], columns: Mapping[str, Column]) -> tuple
         return None
     names = [name for name in said["properties"].split(",") if name]
     for name in names:
-        if name not in columns and name not in (ID, *PERIODS):
+        if name not in columns:
             raise UnknownProperty(f"properties: no property {name[:200]!r}; there are {_names(columns)}")
     return tuple(names)
 
 
 def _names(columns: Mapping[str, Column]) -> str:
-    return ", ".join([ID, *columns, *PERIODS])
+    return ", ".join(columns)
 
 
 def _equals(said: Mapping[str, str], columns: Mapping[str, Column]) -> Op | None:
     found = [
         Op(op="=", args=(Property(name=name), literal(said[name], column)))
         for name, column in columns.items()
-        if name in said and name not in PARAMETERS
+        if name in said and name not in (*PARAMETERS, ID)
     ]
     if len(found) < 2:
         return found[0] if found else None
@@ -180,14 +192,20 @@ def literal(text: str, column: Column) -> Any:
     return text
 
 
-def token(query: Query, known: datetime, after: tuple[Any, ...]) -> str:
-    """What a `next` link carries: the moment that the first page knew, and the last row's sort values and id."""
-    body = orjson.dumps([moments.microseconds(known), _moment(query), [_plain(v) for v in after]])
-    return base64.urlsafe_b64encode(_seal(query, body) + body).rstrip(b"=").decode()
+def token(said: Query, pinned: Query, after: tuple[Any, ...], matched: int) -> str:
+    """What a `next` link carries: what the first page knew and counted, and the last row's sort values and id.
+
+    Args:
+        said: the query as the address says it, without its page. pinned: the same at one moment, as known at one.
+        after: sort values and id of the last row. matched: how many rows match in all.
+    """
+    known = moments.microseconds(cast("datetime", pinned.known))
+    body = orjson.dumps([known, _moment(pinned), matched, [_plain(v) for v in after]])
+    return base64.urlsafe_b64encode(_seal(said, body) + body).rstrip(b"=").decode()
 
 
-def turn(query: Query, page: str) -> Query:
-    """The query of a following page.
+def turn(query: Query, page: str) -> tuple[Query, int]:
+    """The query of a following page, and how many rows match it in all.
 
     Raises:
         InvalidParameter: the token was changed, or belongs to another query.
@@ -203,13 +221,14 @@ def turn(query: Query, page: str) -> Query:
     canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == page
     if seal != _seal(query, body) or not canonical:
         raise wrong
-    known, at, after = orjson.loads(body)
-    return replace(
+    known, at, matched, after = orjson.loads(body)
+    following = replace(
         query,
         known=moments.from_microseconds(known),
         at=moments.from_microseconds(at) if at is not None else query.at,
         after=tuple(_typed(v) for v in after),
     )
+    return following, int(matched)
 
 
 def _moment(query: Query) -> int | None:
@@ -217,13 +236,18 @@ def _moment(query: Query) -> int | None:
 
 
 def _plain(value: Any) -> Any:
-    return {"t": moments.microseconds(value)} if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return {"t": moments.microseconds(value)}
+    return {"d": value.isoformat()} if isinstance(value, date) else value
 
 
 def _typed(value: Any) -> Any:
-    return moments.from_microseconds(value["t"]) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return moments.from_microseconds(value["t"]) if "t" in value else date.fromisoformat(value["d"])
 
 
 def _seal(query: Query, body: bytes) -> bytes:
-    same = (query.layer, query.bbox, query.filter, query.ids, query.sort, query.branch, query.policy.key)
+    where = (query.layer, query.bbox, query.filter, query.ids, query.sort, query.branch, query.policy.key)
+    same = (*where, query.at, query.known)
     return hashlib.blake2b(repr(same).encode() + body, digest_size=12).digest()

@@ -18,7 +18,9 @@ from starlette.responses import Response
 from api.body import json_body
 from api.errors import problem
 from api.ogc import schemas
-from api.ogc.features import root
+from api.ogc.documents import COMMON, answer
+from api.ogc.links import root
+from api.ogc.params import single
 from api.respond import json
 from api.state import Twin, of
 from pipelines.processes.process import Context, Process
@@ -38,6 +40,7 @@ def processes() -> dict[str, Process]:
 @router.get("/processes")
 def listing(request: Request) -> Response:
     """The analyses that there are."""
+    single(request.query_params, set(COMMON))
     return _described(request, None)
 
 
@@ -55,8 +58,7 @@ async def execution(request: Request, process: str, twin: Annotated[Twin, Depend
     if process not in processes():
         return missing(process)
     body = await json_body(request, "application/json")
-    answer = await run_in_threadpool(execute, twin, processes()[process], body)
-    return json(answer)
+    return json(await run_in_threadpool(execute, twin, processes()[process], body))
 
 
 def execute(twin: Twin, process: Process, body: Any) -> dict[str, Any]:
@@ -81,11 +83,12 @@ def _described(request: Request, process: str | None) -> Response:
 
     api = _documents(root(request))
     asked = APIRequest(request, ["zh-CN", "en"])
+    asked._format = "json"  # noqa: SLF001  (pages are ours: theirs load from elsewhere)
     _, status, content = describe_processes(api, asked, process)
     document = orjson.loads(content)
     for found in [document, *document.get("processes", [])]:
         found["links"] = [link for link in found.get("links", []) if _served(link)]
-    return json(document, status)
+    return answer(request, document, "processes") if process is None else json(document, status)
 
 
 def _served(link: dict[str, str]) -> bool:

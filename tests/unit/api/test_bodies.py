@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.state import Twin
+from twin.model import Layer, Titles
 
 POST = "/ogc/collections/incidents/items"
 GEOJSON = {"Content-Type": "application/geo+json"}
@@ -147,9 +148,13 @@ def test_a_compressed_body_is_not_unpacked(client: TestClient) -> None:
     assert send(client, gzip.compress(bytes(1 << 24)), **{"Content-Encoding": "gzip"}).status_code == 415
 
 
-def test_a_layer_that_takes_no_posts_says_405(client: TestClient) -> None:
-    answer = client.post("/ogc/collections/houses/items", json=feature(), headers=GEOJSON)
+def test_a_layer_of_rasters_takes_no_edits(client: TestClient, twin: Twin) -> None:
+    relief = Layer(id="relief", kind="terrain", title=Titles(en="Relief"), geometry="Raster")
+    twin.store.describe(relief)
+    answer = client.post("/ogc/collections/relief/items", json=feature(), headers=GEOJSON)
     assert answer.status_code == 405
+    assert "POST" not in answer.headers["allow"]
+    assert "POST" not in client.options("/ogc/collections/relief/items").headers["allow"]
 
 
 def test_a_page_of_another_origin_may_not_write(client: TestClient) -> None:

@@ -66,7 +66,15 @@ const e = encodeURIComponent;
 
 /** A version's two periods apart from the properties that differ between versions. */
 function version({ properties }: Feature): Version {
-  const { valid_from, valid_to, recorded_from, recorded_to, source: _source, dated: _dated, ...rest } = properties;
+  const {
+    valid_from,
+    valid_to,
+    recorded_from,
+    recorded_to,
+    source: _source,
+    dated: _dated,
+    ...rest
+  } = properties;
   const periods = { valid_from, valid_to, recorded_from, recorded_to } as Omit<Version, "properties">;
   return { ...periods, properties: rest };
 }
@@ -103,7 +111,9 @@ export const server = {
   items: (layer: string, query: Record<string, Parameter>) =>
     get<FeatureCollection>(`/ogc/collections/${e(layer)}/items`, query),
   versions: async (layer: string, id: string) =>
-    (await get<FeatureCollection>(`/ogc/collections/${e(layer)}/items/${e(id)}/versions`)).features.map(version),
+    (await get<FeatureCollection>(`/ogc/collections/${e(layer)}/items/${e(id)}/versions`)).features.map(
+      version,
+    ),
   thing: async (layer: string, id: string) =>
     (await get<{ datastreams: Datastream[] }>(`/api/things/${e(layer)}/${e(id)}`)).datastreams,
   series: (datastream: number, from: string | null, to: string | null, points = 400) =>
