@@ -17,7 +17,7 @@ from api.limits import Limits
 from api.ogc import collections, editing, features, functions, landing, openapi, processes, schema, versions
 from api.respond import IMMUTABLE, REVALIDATE
 from api.state import Twin
-from twin.errors import NotFound
+from twin.errors import NotFound, Unavailable
 
 CSP = (
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "
@@ -68,9 +68,13 @@ def _operation(app: FastAPI) -> None:
     @app.get("/readyz", tags=["operation"])
     def readyz(request: Request) -> Response:
         twin: Twin = request.app.state.twin
-        if twin.ready.is_set():
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "starting", "detail": twin.starting}, 503, {"Retry-After": "2"})
+        if not twin.ready.is_set():
+            return JSONResponse({"status": "starting", "detail": twin.starting}, 503, {"Retry-After": "2"})
+        try:
+            twin.store.last()
+        except Unavailable as error:
+            return JSONResponse({"status": "unavailable", "store": str(error)}, 503, {"Retry-After": "2"})
+        return JSONResponse({"status": "ready"})
 
 
 def _viewer(app: FastAPI, static: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.home import STATIC, opened
 from pipelines import ingest
+from twin import stores
 from twin.errors import TwinError
 from twin.policy import Policy
 from twin.settings import Settings
@@ -54,7 +55,7 @@ def _font() -> Finding:
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
-    if not settings.database.exists():
+    if not stores.exists(settings):
         yield Finding(
             what="home",
             fine=True,

@@ -12,15 +12,16 @@ from api.hub import Hub
 from api.state import Twin
 from api.upkeep import tended
 from pipelines.ground import Grounds
-from pipelines.ingest import Intake
+from pipelines.ingest import Intake, listening
 from pipelines.search import Index
 from pipelines.tile_cache import TileCache
-from twin.duckdb.store import DuckDBStore
+from twin import stores
 from twin.errors import StorageFull
 from twin.forest import Forest
 from twin.model import Layer, Titles
 from twin.policy import Policy
 from twin.settings import Settings
+from twin.store import Store
 
 STATIC = Path(__file__).parent / "static"
 INCIDENTS = Layer(
@@ -36,17 +37,18 @@ INCIDENTS = Layer(
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[DuckDBStore]:
-    """The home's store, for this process alone.
+def opened(settings: Settings) -> Iterator[Store]:
+    """The home's store.
 
     Raises:
-        StoreBusy: another process has it; names its pid.
+        StoreBusy: another process has the embedded one; names its pid.
+        StoreDown: the database does not answer.
     """
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"{settings.home} cannot be made: {error.strerror}; set TWIN_HOME") from error
-    store = DuckDBStore(settings.database, memory_mb=settings.memory_mb, seconds=settings.query_seconds)
+    store = stores.opened(settings)
     try:
         yield store
     finally:
@@ -61,10 +63,13 @@ def served(settings: Settings) -> Iterator[Twin]:
             store.describe(described(INCIDENTS))
         index = Index(settings.index)
         stop = index.follow(store)
-        intake = Intake(store, settings)
+        # One server of a home takes deliveries; others over the same database leave it to that one.
+        shared = bool(settings.store) and listening(settings)
+        intake = None if shared else Intake(store, settings)
         with ExitStack() as at_end:
             at_end.callback(stop)
-            at_end.callback(intake.close)
+            if intake:
+                at_end.callback(intake.close)
             at_end.enter_context(tended(store))
             yield Twin(
                 settings=settings,

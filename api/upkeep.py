@@ -15,9 +15,9 @@ from api.state import Twin
 from api.tiles import predraw
 from pipelines import bake, map_tiles
 from twin import tiling
-from twin.duckdb.store import DuckDBStore
 from twin.errors import TwinError
 from twin.model import BBox
+from twin.store import Store
 
 LEVELS = range(9, 18)
 FEW = 60
@@ -56,7 +56,7 @@ def _addresses(box: BBox) -> Iterator[tuple[int, int, int]]:
 
 
 @contextlib.contextmanager
-def tended(store: DuckDBStore) -> Iterator[None]:
+def tended(store: Store) -> Iterator[None]:
     """While inside, layers that were written are put in order once it is quiet."""
     written: set[str] = set()
     wake, over = threading.Event(), threading.Event()
@@ -77,15 +77,14 @@ def tended(store: DuckDBStore) -> Iterator[None]:
         thread.join(10)
 
 
-def _tend(store: DuckDBStore, written: set[str], wake: threading.Event, over: threading.Event) -> None:
+def _tend(store: Store, written: set[str], wake: threading.Event, over: threading.Event) -> None:
     while not over.is_set():
         wake.wait()
         wake.clear()
         # Each new write begins the quiet anew.
         if over.wait(QUIET_SECONDS) or wake.is_set():
             continue
-        for layer in tuple(written):
-            written.discard(layer)
-            with contextlib.suppress(TwinError):
-                store.recluster(layer)
-        store.checkpoint()
+        layers = tuple(written)
+        written.difference_update(layers)
+        with contextlib.suppress(TwinError):
+            store.tidy(layers)

@@ -9,11 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import shapely
+from postgres_support import database
 
 from twin.duckdb.store import DuckDBStore
 from twin.memory.store import MemoryStore
 from twin.model import Delivery, Layer, Mode, Query, Titles
 from twin.policy import Policy
+from twin.postgis.store import PostGISStore
 from twin.store import Store
 from twin.table import Batch
 
@@ -40,6 +42,7 @@ Opener = Callable[[Path, Callable[[], datetime]], Store]
 STORES: dict[str, Opener] = {
     "memory": lambda _, now: MemoryStore(now=now),
     "duckdb": lambda folder, now: DuckDBStore(folder / "twin.duckdb", now=now),
+    "postgis": lambda folder, now: PostGISStore(database(folder), now=now),
 }
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
-from twin import cql2
-from twin.duckdb.store import DuckDBStore
+from twin import cql2, stores
 from twin.errors import InvalidParameter, StoreDown
 from twin.model import BBox, Filter, Interval, LayerState, Op, Query, Sort
 from twin.policy import Policy
-from twin.settings import Settings
+from twin.settings import load
 from twin.store import Readable
 
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ class Twin:
     """A twin opened in this process."""
 
     def __init__(self, home: Path) -> None:
-        path = Settings(home=home).database
-        if not path.exists():
+        settings = load(home=home)
+        if not stores.exists(settings):
             raise StoreDown(f"{home} holds no twin; `twin init` makes one, `twin demo` a county to look at")
-        self.store = DuckDBStore(path)
+        self.store = stores.opened(settings)
 
     def layers(self) -> tuple[LayerState, ...]:
         """Every layer and what is known of its rows."""

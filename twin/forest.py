@@ -24,6 +24,10 @@ class Store(Source, Protocol):
         """See `twin.store.Spread`."""
         ...
 
+    def keep_first(self, name: str, value: bytes) -> bytes:
+        """See `twin.store.Spread`."""
+        ...
+
     def kept(self, name: str) -> bytes | None:
         """See `twin.store.Spread`."""
         ...
@@ -79,7 +83,7 @@ class Forest:
         with self._turn(layer):
             planted = self._latest.get(layer)
             if planted is None or planted.rows is not rows:
-                tree = self._kept(layer) if planted is None else planted.tree
+                tree = self._kept(layer, planted)
                 settled = None if tree is None else self._settle(layer, rows, tree)
                 planted = self._latest[layer] = self._tended(layer, rows, settled)
             return planted
@@ -114,9 +118,11 @@ class Forest:
         with self._lock:
             return self._turns.setdefault(layer, threading.Lock())
 
-    def _kept(self, layer: str) -> Tree | None:
+    def _kept(self, layer: str, planted: Planted | None) -> Tree | None:
+        """The last tree: ours, or that of another process over the same store."""
         block = self._store.kept(f"tree/{layer}")
-        return None if block is None else trees.decode(block)
+        there = [] if block is None else [trees.decode(block)]
+        return max([*there, *([planted.tree] if planted else [])], key=lambda t: t.last, default=None)
 
     def _settle(self, layer: str, rows: Snapshot, tree: Tree) -> Planted:
         """Find every row's home; those that had one before in the same tree keep it."""
@@ -147,6 +153,7 @@ class Forest:
             if not trees.full(planted.tree, held, self._capacity).any():
                 return planted
             tree = trees.split(planted.tree, keys, sizes, self._capacity, revision=planted.tree.last + 1)
-        self._store.keep(f"tree/{layer}/{tree.last}", tree.encode())
-        self._store.keep(f"tree/{layer}", tree.encode())
-        return self._settle(layer, rows, tree)
+        # A revision is one tree for all: whoever grows it first decides.
+        block = self._store.keep_first(f"tree/{layer}/{tree.last}", tree.encode())
+        self._store.keep(f"tree/{layer}", block)
+        return self._settle(layer, rows, trees.decode(block))

@@ -101,7 +101,7 @@ class Feed(Protocol):
         ...
 
     def listen(self, callback: Callable[[Change], None]) -> Callable[[], None]:
-        """Call back after each commit of this process (any thread); returns what ends it."""
+        """Call back after each commit, of other processes too (any thread); returns what ends it."""
         ...
 
 
@@ -119,6 +119,10 @@ class Spread(Protocol):
 
     def keep(self, name: str, value: bytes) -> None:
         """Remember a small block by name (a frozen tile tree)."""
+        ...
+
+    def keep_first(self, name: str, value: bytes) -> bytes:
+        """Remember a small block unless there is one of that name; the one that is there now."""
         ...
 
     def kept(self, name: str) -> bytes | None:
@@ -186,7 +190,15 @@ class Archive(Protocol):
         ...
 
 
-class Store(Catalogue, Readable, Writable, Feed, Spread, Streams, Archive, Protocol):
+class Upkeep(Protocol):
+    """What a store wants done when nobody waits."""
+
+    def tidy(self, layers: Iterable[str]) -> None:
+        """Put layers that were written in order; a layer that is not there any more is passed over."""
+        ...
+
+
+class Store(Catalogue, Readable, Writable, Feed, Spread, Streams, Archive, Upkeep, Protocol):
     """All of it."""
 
     def close(self) -> None:

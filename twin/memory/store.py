@@ -309,6 +309,10 @@ class MemoryStore:
         """Remember a block."""
         self._kept[name] = value
 
+    def keep_first(self, name: str, value: bytes) -> bytes:
+        """Remember a block unless there is one of that name."""
+        return self._kept.setdefault(name, value)
+
     def kept(self, name: str) -> bytes | None:
         """The block of that name."""
         return self._kept.get(name)
@@ -446,6 +450,9 @@ class MemoryStore:
             self._times += [t for _, t in saved.commits]
             self._last, self._last_at = len(saved.commits), self._times[-1]
             self._observed.restore(saved.datastreams, archive.observations(folder), archive.corrected(folder))
+
+    def tidy(self, layers: Iterable[str]) -> None:
+        """Nothing is ever out of order."""
 
     def close(self) -> None:
         """Nothing to let go of."""

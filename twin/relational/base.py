@@ -72,9 +72,10 @@ class Base(ABC):
 
     def _load(self, session: Session, *, after: int = -1) -> None:
         """Read the catalogue rows that commits after this one wrote, and the last commit."""
+        # The last commit first: a row that a later one writes meanwhile is read again at the next look.
+        last = session.rows("SELECT version, moment FROM commits ORDER BY version DESC LIMIT 1")
         rows = session.rows(f"SELECT {HELD} FROM layers WHERE coalesce(saved, 0) > $1", [after])
         held = [held_from(row) for row in rows]
-        last = session.rows("SELECT version, moment FROM commits ORDER BY version DESC LIMIT 1")
         self._held = {**self._held, **{h.layer.id: h for h in held}}
         if last:
             self._last, self._last_at = last[0][0], utc(last[0][1])

@@ -124,7 +124,7 @@ def _buried(commit: Commit) -> int:
         recorded_to=commit.literal(OPEN),
         version=str(commit.number),
     )
-    return one(commit.session, f"SELECT count(*) FROM ({first})") if commit.until == OPEN else 0
+    return one(commit.session, f"SELECT count(*) FROM ({first}) AS q") if commit.until == OPEN else 0
 
 
 def _by_id(commit: Commit, alias: str = "t.") -> str:

@@ -145,6 +145,14 @@ class Reads(Base):
                 [name, value],
             )
 
+    def keep_first(self, name: str, value: bytes) -> bytes:
+        """Remember a small block unless there is one of that name; the one that is there now."""
+        with self._session() as session:
+            session.run(
+                "INSERT INTO kept (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", [name, value]
+            )
+        return self.kept(name) or value
+
     def kept(self, name: str) -> bytes | None:
         """The block of that name."""
         with self._session() as session:
