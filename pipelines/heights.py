@@ -142,10 +142,14 @@ def _cells(path: Path, level: int, left: int, top: int, right: int, bottom: int)
     """Cells of an overview from (left, top) to before (right, bottom); the last ones again beyond the raster."""
     rows = []
     for row in range(top // BLOCK, (bottom - 1) // BLOCK + 1):
-        line = [_block(path, level, row, column) for column in range(left // BLOCK, (right - 1) // BLOCK + 1)]
-        rows.append(np.concatenate(line, axis=1))
-    y, x = top // BLOCK * BLOCK, left // BLOCK * BLOCK
-    return np.concatenate(rows)[top - y : bottom - y, left - x : right - x]
+        high = slice(max(top - row * BLOCK, 0), bottom - row * BLOCK)
+        line = []
+        for column in range(left // BLOCK, (right - 1) // BLOCK + 1):
+            wide = slice(max(left - column * BLOCK, 0), right - column * BLOCK)
+            line.append(_block(path, level, row, column)[high, wide])
+        rows.append(line)
+    # Cut before they are put together: a few cells of a block are not worth a copy of all of it.
+    return np.block(rows)
 
 
 @lru_cache(maxsize=BLOCKS)
