@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from api.access import commands
 from twin import moments
 from twin.errors import InvalidParameter, StoreBusy, TwinError
 from twin.model import LayerState, Mode, Report, Titles
@@ -25,13 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="城市一张图 Onemap Twin: one map of a city, in space and time. Everything lives in TWIN_HOME.",
 )
+app.add_typer(commands.key, name="key")
+app.add_typer(commands.audit, name="audit")
 Home = Annotated[
     Path | None, typer.Option("--home", envvar="TWIN_HOME", help="the folder that everything lives in")
 ]
 Json = Annotated[bool, typer.Option("--json", help="facts for machines")]
 Port = Annotated[int, typer.Option(envvar="PORT", help="the port to listen on; 0 takes a free one")]
 Host = Annotated[str, typer.Option(help="the address to listen on")]
-Open = Annotated[bool, typer.Option("--open", help="serve other machines although no rights are set")]
+Open = Annotated[bool, typer.Option("--open", help="serve other machines although there are no rules")]
 
 
 def main() -> None:
@@ -64,22 +67,40 @@ def serve(home: Home = None, port: Port = 8000, host: Host = "127.0.0.1", *, any
 
 def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: Callable[[Any], None]) -> None:
     from api.home import STATIC, served
-    from api.serve import listen, run
+    from api.serve import listen, loopback, run
+    from twin.rules import Rules
+
+    ruled = Rules.load(settings.home).any
 
     if not (STATIC / "index.html").exists():
         typer.secho(
             "the viewer is not built (make viewer); the APIs work all the same", err=True, fg="yellow"
         )
-    listener = listen(host, port, anywhere=anywhere)
+    listener = listen(host, port, anywhere=anywhere or ruled)
     with listener, served(settings) as twin:
 
         def started(address: str) -> None:
             typer.secho(f"Onemap Twin: {address}", bold=True)
-            typer.echo("  open to everybody on this machine: no rights are set" if not anywhere else
-                       "  OPEN TO OTHER MACHINES, and no rights are set")  # fmt: skip
+            typer.echo(f"  {_rights(settings, host)}")
             begin(twin)
 
-        run(twin, listener, anywhere=anywhere, static=STATIC, started=started)
+        named = anywhere or (ruled and not loopback(host))
+        run(twin, listener, anywhere=named, static=STATIC, started=started)
+
+
+def _rights(settings: Settings, host: str) -> str:
+    """Who sees what, in a line."""
+    from api.serve import loopback
+    from twin.rules import Rules
+
+    rules = Rules.load(settings.home)
+    if rules.problem:
+        return f"NOTHING IS SHOWN TO ANYBODY: {rules.problem}"
+    if rules.any:
+        return f"rules: {len({role for rule in rules.rules for role in rule.roles})} roles"
+    if loopback(host):
+        return "open: anyone on this machine sees everything"
+    return "OPEN TO OTHER MACHINES: anyone who reaches this address sees and changes everything"
 
 
 @app.command()
@@ -162,12 +183,16 @@ def ingest(
 def _ingest_here(settings: Settings, request: Any, *, quiet: bool) -> list[Report]:
     from dataclasses import replace
 
+    from api.access.opening import delivery, record
     from api.home import opened
     from pipelines import ingest as intake
+    from twin.audit import Action
 
     with opened(settings) as store:
         known = replace(request, known_kind=intake.kinds(store).get(request.layer))
         reports = intake.ingest(store, [known], settings, intake.quiet if quiet else _progress)
+    for report in reports:
+        record(settings, Action.WRITE, delivery(report), layer=report.layer, rows=report.accepted)
     if not quiet and sys.stderr.isatty():
         typer.echo(err=True)
     return reports

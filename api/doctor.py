@@ -5,13 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
+from api import access
+from api.access import oidc
 from api.home import STATIC, opened
 from pipelines import ingest
+from twin.audit import SQLiteLog
 from twin import stores
 from twin.errors import TwinError
 from twin.policy import Policy
+from twin.rules import Rules
 from twin.settings import Settings
 
 FREE_GB = 2
@@ -29,7 +34,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Everything that can be looked at without changing anything but an empty home."""
-    return [*_machine(settings), *_home(settings)]
+    return [*_machine(settings), *_access(settings), *_home(settings)]
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
@@ -52,6 +57,21 @@ def _font() -> Finding:
         return Finding(what="map font", fine=True, detail=str(text.font(12).getname()[0]))
     except (ImportError, OSError) as error:
         return Finding(what="map font", fine=False, detail=f"{error}; install the package again")
+
+
+def _access(settings: Settings) -> Iterator[Finding]:
+    rules = Rules.load(settings.home)
+    yield Finding(what="access", fine=rules.problem is None, detail=access.told(rules, settings))
+    try:
+        found = oidc.issuer(settings)
+        detail = f"tokens of {found.url} for {found.audience}" if found else "no issuer of tokens; keys only"
+        yield Finding(what="sign-on", fine=True, detail=detail)
+    except TwinError as error:
+        yield Finding(what="sign-on", fine=False, detail=str(error))
+    if settings.audit.exists():
+        with closing(SQLiteLog(settings.audit)) as log:
+            verdict = log.verify()
+        yield Finding(what="audit log", fine=verdict.fine, detail=verdict.detail)
 
 
 def _home(settings: Settings) -> Iterator[Finding]:

@@ -25,11 +25,16 @@ STATUS: dict[type[errors.TwinError], int] = {
     errors.UnsupportedFormat: 415,
     errors.Conflict: 409,
     errors.StaleVersion: 412,
+    errors.Unauthorized: 401,
+    errors.TooMany: 429,
+    errors.Denied: 403,
     errors.Unavailable: 503,
     errors.StorageFull: 507,
     errors.TwinError: 500,
 }
 SLUGS = {
+    401: "unauthorized",
+    403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
     406: "not-acceptable",
@@ -39,6 +44,8 @@ SLUGS = {
     422: "invalid-body",
 }
 RETRY_SECONDS = "5"
+CHALLENGE = 'Bearer realm="onemap-twin"'
+"""What a 401 asks for (RFC 6750, 3)."""
 
 
 def status_of(error: errors.TwinError) -> int:
@@ -59,20 +66,31 @@ def problem(status: int, slug: str, detail: str, **members: Any) -> Response:
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 
+def answer(error: errors.TwinError) -> Response:
+    """An error of ours as its answer."""
+    found = problem(status_of(error), error.slug, str(error))
+    if isinstance(error, errors.Denied):
+        found.headers["Cache-Control"] = "no-store"
+    if isinstance(error, errors.Unauthorized):
+        found.headers["WWW-Authenticate"] = CHALLENGE
+    if isinstance(error, errors.TooMany):
+        found.headers["Retry-After"] = str(error.seconds)
+    return found
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem document."""
 
     @app.exception_handler(errors.TwinError)
     def ours(_: Request, error: errors.TwinError) -> Response:
-        return problem(status_of(error), error.slug, str(error))
+        return answer(error)
 
     @app.exception_handler(HTTPException)
     def theirs(_: Request, error: HTTPException) -> Response:
-        answer = problem(
-            error.status_code, SLUGS.get(error.status_code, "invalid-parameter"), str(error.detail)
-        )
-        answer.headers.update(error.headers or {})
-        return answer
+        slug = SLUGS.get(error.status_code, "invalid-parameter")
+        found = problem(error.status_code, slug, str(error.detail))
+        found.headers.update(error.headers or {})
+        return found
 
     @app.exception_handler(RequestValidationError)
     def validation(_: Request, error: RequestValidationError) -> Response:

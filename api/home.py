@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from api import access
 from api.cards import kinds
 from api.hub import Hub
 from api.state import Twin
@@ -45,7 +46,7 @@ def opened(settings: Settings) -> Iterator[Store]:
         StoreDown: the database does not answer.
     """
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StorageFull(f"{settings.home} cannot be made: {error.strerror}; set TWIN_HOME") from error
     store = stores.opened(settings)
@@ -58,14 +59,14 @@ def opened(settings: Settings) -> Iterator[Store]:
 @contextmanager
 def served(settings: Settings) -> Iterator[Twin]:
     """The parts of a server over a home: store, search, intake."""
-    with opened(settings) as store:
+    with access.opened(settings) as rights, opened(settings) as store:
         if not any(s.layer.id == INCIDENTS.id for s in store.layers(Policy.open())):
             store.describe(described(INCIDENTS))
         index = Index(settings.index)
         stop = index.follow(store)
         # One server of a home takes deliveries; others over the same database leave it to that one.
         shared = bool(settings.store) and listening(settings)
-        intake = None if shared else Intake(store, settings)
+        intake = None if shared else Intake(store, settings, heard=access.delivered(rights))
         with ExitStack() as at_end:
             at_end.callback(stop)
             if intake:
@@ -74,6 +75,7 @@ def served(settings: Settings) -> Iterator[Twin]:
             yield Twin(
                 settings=settings,
                 store=store,
+                access=rights,
                 hub=Hub(),
                 index=index,
                 cache=TileCache(settings.cache, limit=settings.cache_mb << 20),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -100,19 +102,27 @@ def run(
         server_header=False,
         limit_concurrency=4000,
     )
+    # uvicorn raises the signal again when it is done; by default that would end the process on the spot, before
+    # the audit log is written out and the store is closed.
+    signal.signal(signal.SIGTERM, _leave)
     Server(configuration, twin.hub).run(sockets=[listener])
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
     """A listening socket; it is taken before anything slow begins.
 
     Raises:
-        InvalidParameter: the port is taken, or the address is not this machine's own and nobody said --open.
+        InvalidParameter: the port is taken, or the address is not this machine's own, there are no rules and nobody
+            said --open.
     """
     if not anywhere and not loopback(host):
         raise InvalidParameter(
-            f"--host {host} is open to other machines and no rights are set: everybody could read and write. "
-            "Say --open if that is meant"
+            f"--host {host} is open to other machines and there are no rules (rules.toml): everybody could read and "
+            "write. Say --open if that is meant"
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

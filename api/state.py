@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from fastapi import Request
 
+from api.access.identity import NOBODY, Access
 from api.hub import Hub
 from pipelines import bake
 from pipelines.ground import Grounds
@@ -32,6 +33,9 @@ class Twin:
     forest: Forest
     cache: TileCache
     policy: Policy = field(default_factory=Policy.open)
+    """What is seen: everything for the server's own work, the caller's rights in a route."""
+    access: Access | None = None
+    """Who asks and what they may; without it (a twin in a test) nobody is told from anybody."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     ready: threading.Event = field(default_factory=threading.Event)
     starting: str = "starting"
@@ -48,6 +52,9 @@ class Twin:
 
 
 def of(request: Request) -> Twin:
-    """The server's parts, for a route (`Depends(of)`)."""
+    """The server's parts for a route (`Depends(of)`), with the twin as the caller sees it."""
     twin: Twin = request.app.state.twin
-    return twin
+    if twin.access is None:
+        return twin
+    # The gate stands before every route; whoever came past it is anonymous, never everybody.
+    return replace(twin, policy=twin.access.policy(getattr(request.state, "caller", NOBODY)))

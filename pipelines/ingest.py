@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -181,9 +182,16 @@ def observe(store: Store, layer: str, batch: Batch, *, source: str) -> Report:
 class Intake:
     """The server's side: takes deliveries from the socket in TWIN_HOME, one at a time."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        heard: Callable[[Report, int], None] = lambda _report, _uid: None,
+    ) -> None:
+        """`heard` is told of each report and of the user at the other end of the socket."""
         self.store = store
         self.settings = settings
+        self.heard = heard
         self._one = threading.Lock()
         settings.socket.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -209,16 +217,17 @@ class Intake:
             connection.makefile("rwb") as stream,
         ):
             try:
-                self._take(cast("BinaryIO", stream))
+                self._take(cast("BinaryIO", stream), _uid(connection))
             except errors.TwinError as error:
                 stream.write(frames.failed(error))
             except Exception as error:  # noqa: BLE001  the caller is told, the server goes on
                 traceback.print_exc()
                 stream.write(frames.failed(errors.TwinError(f"the server failed at this delivery: {error}")))
 
-    def _take(self, stream: BinaryIO) -> None:
+    def _take(self, stream: BinaryIO, uid: int) -> None:
         for part in frames.decode(stream, commands=lambda name: stream.write(self._command(name))):
             report = take(self.store, part, self.settings)
+            self.heard(report, uid)
             stream.write(frames.frame(b"R", orjson.dumps(asdict(report))))
             stream.flush()
         stream.write(frames.frame(b"Z"))
@@ -239,6 +248,15 @@ class Intake:
         """Take no more."""
         self._socket.close()
         self.settings.socket.unlink(missing_ok=True)
+
+
+def _uid(connection: socket.socket) -> int:
+    """The user at the other end, as the kernel tells it."""
+    if not hasattr(socket, "SO_PEERCRED"):  # macOS; there the socket's own rights say who it can be
+        return os.getuid()
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(uid)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ TwinError
 +-- Refused            UnreadableFile, MissingPart, UnsafeContent, UnsafeArchive, ForbiddenReference,
 |                      TooLarge, UnsupportedFormat
 +-- Conflict           StaleVersion, DuplicateId
++-- Denied             Unauthorized, Forbidden, TooMany
 +-- Unavailable        StoreBusy, StoreDown, TimeLimit, StorageFull
 """
 
@@ -164,6 +165,32 @@ class DuplicateId(Conflict):
     """That id is taken."""
 
     slug = "duplicate-id"
+
+
+class Denied(TwinError):
+    """Not for this caller. What is hidden is NotFound, never this."""
+
+    slug = "forbidden"
+
+
+class Unauthorized(Denied):
+    """Credentials that are nobody's, or none where some are needed."""
+
+    slug = "unauthorized"
+
+
+class Forbidden(Denied):
+    """Somebody who is known asks for what the credential is not for."""
+
+
+class TooMany(Denied):
+    """Too many wrong credentials from one address."""
+
+    slug = "too-many-requests"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many wrong credentials came from your address; try again in {seconds} s")
+        self.seconds = seconds
 
 
 class Unavailable(TwinError):
