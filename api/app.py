@@ -12,7 +12,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
-from api import errors, layers, live, places, sensorthings, things, tiles
+from api import access, errors, layers, live, places, sensorthings, things, tiles
+from api.access import routes as own
+from api.access.gate import Gate
 from api.limits import Limits
 from api.ogc import collections, editing, features, functions, landing, openapi, processes, schema, versions
 from api.respond import IMMUTABLE, REVALIDATE
@@ -27,7 +29,7 @@ CSP = (
 HASHED = ("assets/",)
 """Folders of the built viewer whose names change with their content."""
 OGC = (landing, functions, openapi, collections, schema, features, editing, versions, processes)
-ROUTERS = (*OGC, sensorthings, layers, places, things, tiles, live)
+ROUTERS = (*OGC, sensorthings, layers, places, things, tiles, live, own)
 
 
 def create_app(
@@ -57,7 +59,9 @@ def create_app(
     _operation(app)
     _viewer(app, static)
     packed = GZipMiddleware(app, minimum_size=1000, compresslevel=5)
-    return Limits(packed, body_bytes=twin.settings.max_body_mb << 20, anywhere=anywhere)
+    known = Gate(packed, twin.access) if twin.access else packed
+    hosts = access.hosts(twin.settings)
+    return Limits(known, body_bytes=twin.settings.max_body_mb << 20, anywhere=anywhere, hosts=hosts)
 
 
 def _operation(app: FastAPI) -> None:

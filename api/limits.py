@@ -1,4 +1,4 @@
-"""Limits that come before any parsing, and the rule that an open twin talks to its own machine only."""
+"""Limits that come before any parsing, and the names that a twin is asked by: an open one by its own machine's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Limits:
     app: ASGIApp
     body_bytes: int
     anywhere: bool = False
-    """Whether other hosts may ask (`--open`)."""
+    """Whether it may be asked by any name (`--open`, or rules)."""
+    hosts: frozenset[str] = frozenset()
+    """The names it is asked by (`TWIN_HOSTS`); where some are given, no others."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what is beyond a limit; hand on the rest with a counted body."""
@@ -82,8 +84,8 @@ class Limits:
 
     def _stranger(self, method: str, headers: Mapping[str, str]) -> tuple[int, str, str] | None:
         host = _host(headers.get("host", ""))
-        if not self.anywhere and host not in LOOPBACK:
-            return 400, "invalid-parameter", "this twin answers to its own machine only (Host is another)"
+        if host not in LOOPBACK | self.hosts and (self.hosts or not self.anywhere):
+            return 400, "invalid-parameter", "this twin is not asked by that name (Host); TWIN_HOSTS tells which"
         origin = headers.get("origin")
         if origin and method not in ("GET", "HEAD") and urlsplit(origin).netloc != headers.get("host"):
             return 403, "forbidden", "a page of another origin may not write here"
