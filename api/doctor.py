@@ -12,8 +12,8 @@ from api import access
 from api.access import oidc
 from api.home import STATIC, opened
 from pipelines import ingest
-from twin.audit import SQLiteLog
 from twin import stores
+from twin.audit import SQLiteLog
 from twin.errors import TwinError
 from twin.policy import Policy
 from twin.rules import Rules
