@@ -6,11 +6,14 @@ on standard output) with limits on memory and time, so that a hostile file hurts
 
 from __future__ import annotations
 
+import errno
 import itertools
 import resource
+import shutil
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +31,14 @@ from pipelines import frames
 from pipelines.frames import Prepared
 from pipelines.readers.reader import Options, Part, Reader
 from twin import registry
-from twin.errors import ForbiddenReference, InvalidParameter, MissingPart, TwinError, UnsupportedFormat
+from twin.errors import (
+    ForbiddenReference,
+    InvalidParameter,
+    MissingPart,
+    StorageFull,
+    TooLarge,
+    UnsupportedFormat,
+)
 from twin.model import Column, Delivery, Geometry, Layer, Mode, Titles
 from twin.place import to_crs84
 from twin.table import Batch, columns_of
@@ -41,6 +51,9 @@ WKB = ("Geometry", "Point", "LineString", "Polygon", "Point", "LineString", "Pol
 """Classes by the codes of OGC 06-103r4 table 7."""
 SOURCE = "survey"
 """The source that a file's rows belong to unless `--source` names another."""
+
+SPARE = 1 << 20
+"""A disk with fewer bytes free is full."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,17 +312,37 @@ def main() -> None:
     # GDAL and PROJ print where they like: keep standard output for the frames alone.
     sys.stdout = sys.stderr
     requests = [request(said) for said in job["requests"]]
-    for chunk in frames.encode(_each(requests, prepare)):
+    for chunk in answer(requests):
         out.write(chunk)
     out.flush()
 
 
-def _each(requests: Iterable[Request], read: Callable[[Request], Iterator[Prepared]]) -> Iterator[Prepared]:
-    for one in requests:
-        try:
-            yield from read(one)
-        except MemoryError as error:
-            raise TwinError(f"{one.paths[0]}: reading took more memory than allowed") from error
+def answer(requests: Iterable[Request]) -> Iterator[bytes]:
+    """The frames of the requests; what this machine has not enough of is told as an error of ours."""
+    try:
+        yield from frames.encode(part for one in requests for part in prepare(one))
+    except MemoryError:
+        allowed = resource.getrlimit(resource.RLIMIT_AS)[0] >> 20
+        yield frames.failed(
+            TooLarge(f"reading took more memory than the {allowed:,} MB that TWIN_READER_MEMORY_MB allows")
+        )
+    except Exception as error:
+        if not full(error):
+            raise
+        yield frames.failed(
+            StorageFull(
+                "no room in TWIN_HOME for what reading unpacks or writes aside; free some and try again"
+            )
+        )
+
+
+def full(error: BaseException | None) -> bool:
+    """Whether the error, or what it came from, is that of a full disk; GDAL says only that writing failed."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return shutil.disk_usage(tempfile.gettempdir()).free < SPARE
 
 
 def limit(memory_mb: int, seconds: int) -> None:
