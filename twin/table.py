@@ -61,9 +61,17 @@ def is_attribute(name: str) -> bool:
     return name not in FIXED and name not in STORED and name != SIZE and not name.startswith(BODY)
 
 
+JSON: Final = {b"onemap:type": b"json"}
+"""Of a text field that holds JSON: what was a list or a structure stays one in the catalogue."""
+
+
 def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
     """The attribute columns of an Arrow schema as the catalogue describes them."""
-    return tuple(Column(name=f.name, type=column_type(f.type)) for f in schema if is_attribute(f.name))
+    return tuple(
+        Column(name=f.name, type="json" if JSON.items() <= (f.metadata or {}).items() else column_type(f.type))
+        for f in schema
+        if is_attribute(f.name)
+    )
 
 
 def column_type(arrow: pa.DataType) -> ColumnType:
@@ -130,7 +138,9 @@ def prepared(table: pa.Table) -> pa.Table:
             columns[name] = table[name].cast(pa.float32())
         else:
             columns[name] = cast(table[name], column_type(table[name].type))
-    return pa.table(columns)
+    json_ = {n for n in names if is_attribute(n) and column_type(table[n].type) == "json"}
+    fields = [pa.field(n, c.type, metadata=JSON if n in json_ else None) for n, c in columns.items()]
+    return pa.table(list(columns.values()), schema=pa.schema(fields))
 
 
 def own_name(name: str) -> str:
