@@ -8,15 +8,16 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
-from api import access, errors, layers, live, places, sensorthings, things, tiles
+from api import access, cors, errors, layers, live, places, proxy, sensorthings, things, tiles
 from api.access import routes as own
 from api.access.gate import Gate
+from api.compress import Compress
 from api.limits import Limits
 from api.ogc import collections, editing, features, functions, landing, openapi, processes, schema, versions
+from api.proxy import Proxied
 from api.respond import IMMUTABLE, REVALIDATE
 from api.state import Twin
 from twin.errors import NotFound, Unavailable
@@ -58,10 +59,14 @@ def create_app(
         app.include_router(room.router)
     _operation(app)
     _viewer(app, static)
-    packed = GZipMiddleware(app, minimum_size=1000, compresslevel=5)
+    packed = Compress(app)
+    listed = cors.origins(twin.settings.cors_origins)
     known = Gate(packed, twin.access) if twin.access else packed
     hosts = access.hosts(twin.settings)
-    return Limits(known, body_bytes=twin.settings.max_body_mb << 20, anywhere=anywhere, hosts=hosts)
+    limited = Limits(
+        known, body_bytes=twin.settings.max_body_mb << 20, anywhere=anywhere, hosts=hosts, origins=listed
+    )
+    return Proxied(cors.shared(limited, listed), proxy.networks(twin.settings.proxies))
 
 
 def _operation(app: FastAPI) -> None:

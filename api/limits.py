@@ -32,6 +32,9 @@ class Limits:
     hosts: frozenset[str] = frozenset()
     """The names it is asked by (`TWIN_HOSTS`); where some are given, no others."""
 
+    origins: frozenset[str] = frozenset()
+    """Origins of other pages that may write (`TWIN_CORS_ORIGINS`)."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what is beyond a limit; hand on the rest with a counted body."""
         if scope["type"] != "http":
@@ -85,9 +88,14 @@ class Limits:
     def _stranger(self, method: str, headers: Mapping[str, str]) -> tuple[int, str, str] | None:
         host = _host(headers.get("host", ""))
         if host not in LOOPBACK | self.hosts and (self.hosts or not self.anywhere):
-            return 400, "invalid-parameter", "this twin is not asked by that name (Host); TWIN_HOSTS tells which"
+            return (
+                400,
+                "invalid-parameter",
+                "this twin is not asked by that name (Host); TWIN_HOSTS tells which",
+            )
         origin = headers.get("origin")
-        if origin and method not in ("GET", "HEAD") and urlsplit(origin).netloc != headers.get("host"):
+        own = urlsplit(origin or "").netloc == headers.get("host")
+        if origin and method not in ("GET", "HEAD") and not own and origin not in self.origins:
             return 403, "forbidden", "a page of another origin may not write here"
         return None
 

@@ -52,9 +52,7 @@ TITLES = {
 def one_schema(request: Request, layer: str, twin: Here) -> Response:
     """What a feature's properties are, which are required, which can be written (Features Part 5)."""
     state = twin.store.layer(layer, twin.policy)
-    return _document(
-        request, state, "schema", returnables(state), required=list(cards.kind_of(state).required)
-    )
+    return _document(request, state, "schema", returnables(state), needed=list(required(state)))
 
 
 @router.get("/collections/{layer}/queryables")
@@ -70,6 +68,11 @@ def sortables(request: Request, layer: str, twin: Here) -> Response:
     """What can be sorted by (Features Part 5)."""
     state = twin.store.layer(layer, twin.policy)
     return _document(request, state, "sortables", {**standard(tuple(STANDARD)), **own(state)})
+
+
+def required(state: LayerState) -> tuple[str, ...]:
+    """The properties that a feature of the layer must have."""
+    return cards.kind_of(state).required
 
 
 def returnables(state: LayerState) -> dict[str, Any]:
@@ -126,7 +129,7 @@ def _document(
     name: str,
     properties: dict[str, Any],
     *,
-    required: list[str] | None = None,
+    needed: list[str] | None = None,
 ) -> Response:
     single(request.query_params, set(COMMON))
     here = collection_root(request, state.layer.id)
@@ -136,7 +139,7 @@ def _document(
         "type": "object",
         "title": state.layer.title.zh or state.layer.id,
         "properties": properties,
-        **({"required": required} if required else {}),
+        **({"required": needed} if needed else {}),
         "additionalProperties": False,
     }
     headers = {"Link": f'<{here}>; rel="collection"'}
