@@ -35,6 +35,10 @@ class Settings:
     """The largest body of a request."""
     max_limit: int = 10_000
     """The largest page of items; a larger `limit` is lowered to it."""
+    proxies: str = "127.0.0.1,::1"
+    """Addresses and networks, between commas, of the proxies whose `X-Forwarded-*` are believed."""
+    cors_origins: str = ""
+    """Origins, between commas, whose pages may ask this twin from a browser; none by default."""
     max_bulk_limit: int = 10_000_000
     """The same for formats that are streamed (CSV, FlatGeobuf, GeoParquet, Arrow, GeoJSON text sequences)."""
     hosts: str = ""
