@@ -17,7 +17,12 @@ from twin.settings import Settings
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+TOP = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = {
+    f"{name} {below}".strip(): leaf
+    for name, command in TOP.items()
+    for below, leaf in getattr(command, "commands", {"": command}).items()
+}
 OBVIOUS = {"--help", "--home", "--port", "--layer", "--title", "--title-en"}
 
 
