@@ -30,6 +30,8 @@ class TileCache:
         self._folder, self._limit = folder, limit
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
+        for aside in folder.glob("*/tmp*"):
+            aside.unlink(missing_ok=True)  # of a process that was killed while it wrote
         self._held = sum(p.stat().st_size for p in folder.glob("*/*.gz"))
 
     def get(self, address: str, make: Callable[[], bytes]) -> bytes:
