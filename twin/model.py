@@ -177,6 +177,10 @@ class Query:
     after: tuple[Any, ...] | None = None
     """Keyset page: the sort values and id of the last row already given."""
     window: Window | None = None
+    every: bool = False
+    """Every version ever recorded, rather than those of a moment; `at` and `known` are not asked."""
+    places: bool = False
+    """Whether the columns of `twin.table.PLACES` come along: box, heights, Hilbert key, size."""
 
 
 class Mode(StrEnum):

@@ -128,17 +128,15 @@ def _both(
     flag: bool = False,
 ) -> str:
     at = now if query.at is None else query.at
-    if isinstance(at, Interval):
+    if isinstance(at, Interval) and not query.every:
         return _overlapping(query, tables, at, params, names, paged=paged)
-    live = _and(
-        f"valid_from <= {params.bind(at)}",
-        *_recorded(query, params, live=True),
-        *_conditions(query, tables, params, paged=paged),
-    )
-    hist = _and(
-        f"valid_from <= {params.bind(at)} AND valid_to > {params.bind(at)}",
-        *_recorded(query, params, live=False),
-        *_conditions(query, tables, params, paged=paged),
+    live, hist = (
+        _and(
+            *([] if query.every else _valid(at, params, live=part)),
+            *([] if query.every else _recorded(query, params, live=part)),
+            *_conditions(query, tables, params, paged=paged),
+        )
+        for part in (True, False)
     )
     first, second = ("TRUE AS l, ", "FALSE AS l, ") if flag else ("", "")
     return (
@@ -174,6 +172,11 @@ def _overlapping(
 
 def _and(*parts: str) -> str:
     return " AND ".join(p for p in parts if p) or "TRUE"
+
+
+def _valid(at: datetime | Interval, params: Params, *, live: bool) -> list[str]:
+    begun = f"valid_from <= {params.bind(at)}"
+    return [begun] if live else [begun, f"valid_to > {params.bind(at)}"]
 
 
 def _recorded(query: Query, params: Params, *, live: bool, alias: str = "") -> list[str]:

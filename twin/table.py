@@ -68,7 +68,9 @@ JSON: Final = {b"onemap:type": b"json"}
 def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
     """The attribute columns of an Arrow schema as the catalogue describes them."""
     return tuple(
-        Column(name=f.name, type="json" if JSON.items() <= (f.metadata or {}).items() else column_type(f.type))
+        Column(
+            name=f.name, type="json" if JSON.items() <= (f.metadata or {}).items() else column_type(f.type)
+        )
         for f in schema
         if is_attribute(f.name)
     )
@@ -198,3 +200,6 @@ SPREAD_TYPES: Final = {
     "maxz": pa.float32(),
 }
 """What a store derives of each row (`twin/extents.py`)."""
+
+PLACES: Final = {f"#{name}": type_ for name, type_ in SPREAD_TYPES.items()}
+"""The same as columns of an answer, under names that no attribute has."""

@@ -22,6 +22,7 @@ from twin.duckdb.catalogue import opened
 from twin.duckdb.dialect import DUCKDB
 from twin.duckdb.session import DuckDBSession
 from twin.errors import StorageFull, TimeLimit
+from twin.governed import governed
 from twin.relational import catalogue
 from twin.relational.base import Done
 from twin.relational.observed import Observed
@@ -41,6 +42,7 @@ LOOSE: Final = 0.05
 """The share of rows out of order from which on a layer is put in order again."""
 
 
+@governed
 class DuckDBStore(Reads, Writes, Observed):
     """A `twin.store.Store` in one file.
 

@@ -36,6 +36,7 @@ from twin.sql import page, wanted
 from twin.table import (
     ARROW_TYPES,
     BODY,
+    PLACES,
     SIZE,
     SPREAD_TYPES,
     STORED,
@@ -308,6 +309,9 @@ def as_table(held: Held, rows: list[Row], query: Query) -> pa.Table:
             columns[name] = pa.array([r.bodies.get(name) for r in rows], pa.binary())
     for name, arrow in STORED_TYPES.items():
         columns[name] = pa.array([getattr(r, name) for r in rows], arrow)
+    if query.places:
+        for name, arrow in PLACES.items():
+            columns[name] = pa.array([r.place[name.removeprefix("#")] for r in rows], arrow)
     for column in wanted(held.layer.columns, query):
         values = [r.attributes.get(column.name) for r in rows]
         columns[column.name] = pa.array(values, ARROW_TYPES[column.type])

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002  (policies have no rules yet; the Protocol hands them in from the first day)
+# ruff: noqa: ARG002  (`twin.governed` asks with an open policy; the Protocol hands one in)
 """The store in plain Python: slow, small, and what the others are checked against.
 
 Every row version is one object in a list; every question walks the list. Nothing is indexed.
@@ -20,6 +20,7 @@ from twin.changes import Listeners
 from twin.cql2 import checked, holds, queryables
 from twin.errors import Conflict, FeatureNotFound, LayerNotFound
 from twin.extents import union
+from twin.governed import governed
 from twin.history import Verdict
 from twin.memory import delivery as delivery_
 from twin.memory import rows as rows_
@@ -44,6 +45,7 @@ from twin.records import report as made
 from twin.table import TIMESTAMP, Batch
 
 
+@governed
 class MemoryStore:
     """A `twin.store.Store` that lives as long as the process."""
 
@@ -138,8 +140,10 @@ class MemoryStore:
 
     def _found(self, held: Held, query: Query, types: dict[str, Any]) -> list[Row]:
         condition = checked(query.filter, types) if query.filter is not None else True
-        rows = [r for r in held.rows if r.branch == query.branch and rows_.believed(r, query.known)]
-        rows = rows_.valid(rows, self._moment() if query.at is None else query.at)
+        rows = [r for r in held.rows if r.branch == query.branch]
+        if not query.every:
+            rows = [r for r in rows if rows_.believed(r, query.known)]
+            rows = rows_.valid(rows, self._moment() if query.at is None else query.at)
         rows = [r for r in rows if query.ids is None or r.id in query.ids]
         rows = [r for r in rows if rows_.inside(r, query)]
         return [r for r in rows if holds(condition, r.named()) is True]

@@ -27,7 +27,7 @@ from twin.records import dumps
 from twin.relational.schema import ROW, Held, definition, held_values, utc
 from twin.relational.session import Session
 from twin.relational.stage import attribute_hash, geometry_hash, widen
-from twin.table import ARROW_TYPES, STORED_TYPES
+from twin.table import ARROW_TYPES, PLACES, STORED_TYPES
 
 
 def described(session: Session, held: Held, layer: Layer, bodies: list[str]) -> Held:
@@ -113,6 +113,8 @@ def output(held: Held, query: Query) -> dict[str, tuple[str, pa.DataType]]:
     if query.bodies:
         given |= {n: (c, pa.binary()) for n, c in held.bodies.items()}
     given |= {n: (n, kind) for n, kind in STORED_TYPES.items()}
+    if query.places:
+        given |= {n: (n.removeprefix("#"), kind) for n, kind in PLACES.items()}
     wanted = sql.wanted(held.layer.columns, query)
     return given | {c.name: (held.columns[c.name].name, ARROW_TYPES[c.type]) for c in wanted}
 

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002  (policies have no rules yet; the Protocol hands them in from the first day)
+# ruff: noqa: ARG002  (`twin.governed` asks with an open policy; the Protocol hands one in)
 """Observations and backups of a SQL store."""
 
 from __future__ import annotations
