@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ class Settings:
 
     home: Path
     """The folder that everything lives in."""
+    store: str = field(default="", repr=False)
+    """Where rows are: empty for the file in the home, or postgresql://user:password@host/database."""
     memory_mb: int = 4096
     """What the store may use."""
     cache_mb: int = 4096
@@ -106,7 +108,9 @@ def load(environment: Mapping[str, str] | None = None, *, home: Path | None = No
         )
     for f in fields(Settings):
         if f.name in given and type(given[f.name]).__name__ != f.type:
-            raise InvalidParameter(f"twin.toml: {f.name} = {given[f.name]!r}; it takes a value of type {f.type}")
+            raise InvalidParameter(
+                f"twin.toml: {f.name} = {given[f.name]!r}; it takes a value of type {f.type}"
+            )
     return Settings(home=folder, **given)
 
 
