@@ -44,7 +44,8 @@ POSTGIS: Final = Dialect(
         "double": "double precision",
         "boolean": "boolean",
         "bytes": "bytea",
-        "geometry": "geometry(Geometry, 4326)",
+        # Without a type modifier, which would refuse either z or its absence; every value says 4326.
+        "geometry": "geometry",
         "hash": "uuid",
         "key": "bigint",
     },

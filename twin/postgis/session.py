@@ -41,6 +41,27 @@ class PostGISSession:
             except adbc.Error:
                 self.broken = True
 
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """All that is done inside happens together, or not at all.
+
+        The driver has to know of it: by itself it commits after every table that it takes in.
+        """
+        below = self.connection.adbc_connection
+        with self._said():
+            below.set_autocommit(False)
+        try:
+            yield
+            with self._said():
+                below.commit()
+        except BaseException:
+            if not self.broken:
+                below.rollback()
+            raise
+        finally:
+            if not self.broken:
+                below.set_autocommit(True)
+
     def later(self, commit: int) -> tuple[int, datetime] | None:
         """The last commit, where it comes after this one. The statement stays prepared: it is asked at every read."""
         with self._said():

@@ -49,8 +49,7 @@ def ready(session: PostGISSession, schema: str = SCHEMA) -> str:
         StoreDown: the database cannot hold a twin; says what to run.
     """
     _suitable(session)
-    session.run("BEGIN")
-    try:
+    with session.atomic():
         # Two programs that open a new database at once take turns.
         session.rows(f"SELECT pg_advisory_xact_lock({lock(schema)})::text")
         path = f'"{schema}", {_postgis(session)}'
@@ -61,11 +60,6 @@ def ready(session: PostGISSession, schema: str = SCHEMA) -> str:
             _tables(session)
         _version(session)
         _functions(session)
-        session.run("COMMIT")
-    except BaseException:
-        if not session.broken:
-            session.run("ROLLBACK")
-        raise
     return path
 
 

@@ -83,14 +83,15 @@ class PostGISStore(Reads, Writes, Observed):
 
     @contextmanager
     def _transaction(self, session: Session) -> Iterator[None]:
-        with _atomic(session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"):
+        with cast("PostGISSession", session).atomic():
+            session.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield
 
     @contextmanager
     def _turn(self, session: Session) -> Iterator[list[Done]]:
         done: list[Done] = []
         with self._lock:
-            with _atomic(session, "BEGIN"):
+            with cast("PostGISSession", session).atomic():
                 session.rows(f"SELECT pg_advisory_xact_lock({setup.lock(setup.SCHEMA)})::text")
                 self._notice(session)
                 yield done
@@ -146,15 +147,3 @@ class PostGISStore(Reads, Writes, Observed):
             with self._session() as session:
                 for table in (held.live, held.hist):
                     session.run(f"VACUUM (ANALYZE) {table}")
-
-
-@contextmanager
-def _atomic(session: Session, begin: str) -> Iterator[None]:
-    session.run(begin)
-    try:
-        yield
-        session.run("COMMIT")
-    except BaseException:
-        if not cast("PostGISSession", session).broken:
-            session.run("ROLLBACK")
-        raise
