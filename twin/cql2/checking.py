@@ -42,6 +42,7 @@ ARITY: Final = {
     "not": 1,
     "isNull": 1,
     "in": 2,
+    "between": 3,
     **{n: len(o.takes) for n, o in OPERATORS.items()},
     **dict.fromkeys(names.TEMPORAL, 2),
 }
@@ -142,14 +143,16 @@ def _condition(node: Any, types: Types) -> Any:
     return found
 
 
-def _strict(node: Op, types: Types) -> Typed:
+def _strict(node: Op, types: Types) -> Typed:  # noqa: PLR0911  (a form of operator each)
     if node.op == "in":
         return _among(node, types), "boolean"
     if node.op in names.TEMPORAL:
         return _temporal(node, types), "boolean"
     if node.op in names.ARRAY:
         return _array(node, types), "boolean"
-    if node.op == "between" or node.op in names.COMPARISON:
+    if node.op == "between":
+        return Op(op="between", args=_alike("between", node.args, types)), "boolean"
+    if node.op in names.COMPARISON:
         return _nullable(node.op, _alike(node.op, node.args, types)), "boolean"
     operator = OPERATORS[node.op]
     args = tuple(

@@ -85,7 +85,9 @@ def as_json(node: Any) -> Any:  # noqa: PLR0911  (a kind of node each)
         return [as_json(n) for n in node]
     if isinstance(node, datetime):
         return {"timestamp": _moment(node)}
-    return {"date": node.isoformat()} if isinstance(node, date) else node
+    if isinstance(node, date):
+        return {"date": node.isoformat()}
+    return literals.number(node) if isinstance(node, float) else node
 
 
 def _json_end(node: Any) -> Any:
@@ -118,7 +120,7 @@ def as_text(node: Any) -> str:  # noqa: PLR0911  (a kind of node each)
         return f"({', '.join(map(as_text, node))})"
     if isinstance(node, datetime):
         return f"TIMESTAMP('{_moment(node)}')"
-    return f"DATE('{node.isoformat()}')" if isinstance(node, date) else repr(node)
+    return f"DATE('{node.isoformat()}')" if isinstance(node, date) else repr(literals.number(node))
 
 
 def _text_of(node: Op) -> str:  # noqa: PLR0911  (a form of operator each)

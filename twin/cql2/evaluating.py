@@ -27,6 +27,8 @@ def value(node: Any, row: Row) -> Any:  # noqa: PLR0911  (a kind of node each)
     args = [value(a, row) for a in node.args]
     if node.op in ("and", "or"):
         return _joined(args, decisive=node.op == "or")
+    if node.op == "between":
+        return _between(*args)
     if node.op == "isNull":
         return args[0] is None
     if None in args:
@@ -38,6 +40,12 @@ def _joined(parts: list[bool | None], *, decisive: bool) -> bool | None:
     if decisive in parts:
         return decisive
     return None if None in parts else not decisive
+
+
+def _between(value: Any, low: Any, high: Any) -> bool | None:
+    least = OPERATORS["<="].python
+    bounds = ((low, value), (value, high))
+    return _joined([None if None in pair else least(*pair) for pair in bounds], decisive=False)
 
 
 def _among(value: Any, choices: list[Any]) -> bool | None:

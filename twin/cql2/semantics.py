@@ -1,7 +1,8 @@
 """What every operator of CQL2 takes, gives and means, once: in Python, for DuckDB and for PostGIS.
 
 All of them are strict: of a missing operand the outcome is unknown (NULL), so the Python functions never
-see None. `and`, `or`, `not`, `isNull` and `in` are not; they stand in `evaluating` and `sql`.
+see None. `and`, `or`, `not`, `isNull`, `in` and `between` (two comparisons) are not; they stand in
+`evaluating` and `sql`.
 
 Arithmetic is that of float64; a result that is not finite, as of a division by zero, is NULL.
 `div` and `%` round towards zero. Text is compared by code point.
@@ -177,11 +178,6 @@ def _part(name: str, title: str) -> Operator:
     )
 
 
-def _between(value: Any, low: Any, high: Any) -> bool:
-    least = OPERATORS["<="].python
-    return bool(least(low, value) and least(value, high))
-
-
 FUNCTIONS: Final[dict[str, Operator]] = {
     "casei": Operator(
         takes=("text",), gives="text", python=folding.casei, duckdb="twin_casei({0})",
@@ -225,10 +221,6 @@ OPERATORS: Final[dict[str, Operator]] = {
     "like": Operator(
         takes=("text", "text"), gives="boolean", python=like, duckdb="({0} LIKE {1} ESCAPE '\\')",
         postgis="({0} LIKE {1} ESCAPE '\\')",
-    ),
-    "between": Operator(
-        takes=("any", "any", "any"), gives="boolean", python=_between,
-        duckdb="({0} BETWEEN {1} AND {2})", postgis="({0} BETWEEN {1} AND {2})",
     ),
     "dayStart": Operator(
         takes=("date",), gives="datetime", python=_day_start, duckdb="CAST({0} AS TIMESTAMP)",

@@ -31,7 +31,7 @@ def _sql(node: Any, tables: Tables, params: Params) -> str:
     if isinstance(node, Property):
         return tables.physical(node.name)
     if node is None:
-        return "CAST(NULL AS BOOLEAN)"
+        return "NULL"
     if isinstance(node, bool):
         return "TRUE" if node else "FALSE"
     return _constant(node, params)
@@ -70,6 +70,11 @@ def _operation(node: Op, tables: Tables, params: Params) -> str:  # noqa: PLR091
     if node.op == "in":
         first, choices = node.args
         return f"({sql(first)} IN ({', '.join(map(sql, choices))}))" if choices else "FALSE"
+    if node.op == "between":
+        value, low, high = map(sql, node.args)
+        return f"({value} BETWEEN {low} AND {high})"
+    if node.op in names.ARRAY and params.dialect.name == "duckdb" and isinstance(node.args[1], Property):
+        return f"twin_array('{node.op}', {sql(node.args[0])}, encode({sql(node.args[1])}))"
     if node.op in names.SPATIAL:
         return _spatial(node, tables, params)
     if node.op in names.TEMPORAL:
