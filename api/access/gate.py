@@ -22,7 +22,7 @@ from twin.errors import Forbidden, TwinError, Unavailable
 
 LOOK_SECONDS: Final = 2.0
 """An open stream is looked at so often; it ends at most that long after its right has."""
-SAFE: Final = ("GET", "HEAD")
+SAFE: Final = ("GET", "HEAD", "OPTIONS")
 UNHEARD: Final = frozenset({"/{path:path}", "/healthz", "/readyz", "/metrics"})
 """Routes that tell nothing of the city: the viewer's own files, and operation."""
 EXPORTS: Final = ("text/csv", "application/vnd.", "application/flatgeobuf", "application/geo+json-seq")
@@ -37,6 +37,7 @@ class _Seen:
 
     status: int = 0
     bytes: int = 0
+    rows: int | None = None
     export: bool = False
     stream: bool = False
     ended: bool = False
@@ -75,7 +76,7 @@ class Gate:
         return await run_in_threadpool(self.access.identify, found, address(scope))
 
     def _admit(self, caller: Caller, scope: Scope) -> None:
-        needed = purpose(scope["method"], scope["path"])
+        needed = purpose(scope["method"], inside(scope))
         if needed not in caller.scopes:
             raise Forbidden(f"the key is for {', '.join(sorted(caller.scopes))}, not to {needed}")
         if needed is not Purpose.READ and self.access.journal.failing:
@@ -112,6 +113,8 @@ class Gate:
         headers = MutableHeaders(raw=message["headers"])
         kind = headers.get("content-type", "")
         seen.status = message["status"]
+        returned = headers.get("ogc-numberreturned", "")
+        seen.rows = int(returned) if returned.isdigit() else None
         seen.stream = kind.startswith("text/event-stream")
         seen.export = kind.startswith(EXPORTS) or headers.get("content-disposition", "").startswith(
             "attachment"
@@ -150,11 +153,11 @@ class Gate:
             path=clean(scope),
             layer=layer(scope)[:100],
             status=seen.status,
-            rows=scope.get("state", {}).get("rows"),
+            rows=seen.rows,
             bytes=seen.bytes,
             note=clipped(note),
         )
-        tile = scope["path"].startswith("/tiles/") and not denied
+        tile = inside(scope).startswith("/tiles/") and not denied
         (self.access.journal.tile if tile else self.access.journal.add)(entry)
 
 
@@ -167,7 +170,7 @@ def purpose(method: str, path: str) -> Purpose:
 
 def action(scope: Scope, seen: _Seen) -> Action:
     """What a request did."""
-    if purpose(scope["method"], scope["path"]) is not Purpose.READ:
+    if purpose(scope["method"], inside(scope)) is not Purpose.READ:
         return Action.WRITE
     return Action.EXPORT if seen.export else Action.READ
 
@@ -175,7 +178,14 @@ def action(scope: Scope, seen: _Seen) -> Action:
 def layer(scope: Scope) -> str:
     """The layer that a request is of; of the drawn map, `map`."""
     found = scope.get("path_params", {}).get("layer")
-    return str(found or (scope["path"].split("/")[2] if scope["path"].startswith("/tiles/") else ""))
+    path = inside(scope)
+    return str(found or (path.split("/")[2] if path.startswith("/tiles/") else ""))
+
+
+def inside(scope: Scope) -> str:
+    """The path without what a proxy serves the twin under."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def address(scope: Scope) -> str:

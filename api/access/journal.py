@@ -80,6 +80,7 @@ class Journal:
         self._minutes = _Minutes()
         self._waiting: list[Entry] = []
         self._lost = 0
+        self._last: Sequence[Entry] = ()
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
 
@@ -91,8 +92,9 @@ class Journal:
         """Count a tile; its minute is written when it is over."""
         self._given.put((entry, True))
 
-    def close(self) -> None:
-        """Write what is left and stop."""
+    def close(self, last: Sequence[Entry] = ()) -> None:
+        """Write what is left, then the last word, and stop."""
+        self._last = last
         self._given.put(None)
         self._thread.join()
 
@@ -102,6 +104,7 @@ class Journal:
             going = self._gather()
             self._keep(self._watch())
             self._keep(self._minutes.over(self._now() if going else None))
+            self._keep(() if going else self._last)
             self._write()
 
     def _gather(self) -> bool:

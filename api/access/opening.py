@@ -41,8 +41,7 @@ def opened(settings: Settings) -> Iterator[Access]:
         try:
             yield Access(keys=keys, rules=rules, journal=journal, issuer=issuer)
         finally:
-            journal.add(said("the server ends", now()))
-            journal.close()
+            journal.close([said("the server ends", now())])
 
 
 def delivered(access: Access) -> Callable[[Report, int], None]:

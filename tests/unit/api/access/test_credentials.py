@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.access import gate
 from api.access.throttle import WINDOW, WRONG, Throttle
 from twin.accounts import Scope
 from twin.errors import InvalidParameter
@@ -87,8 +88,16 @@ def test_a_scope_says_what_a_key_is_for(door):
             door.client.post("/sta/v1.1/Datastreams(1)/Observations", **post),
         )
         assert tuple(a.status_code != 403 for a in answers) == (reads, writes, observes)
+        assert (
+            door.client.options("/ogc/collections/houses/items", headers=post["headers"]).status_code != 403
+        ) == reads
         analysis = door.client.post("/ogc/processes/impact/execution", **post)
         assert (analysis.status_code != 403) == reads
+
+
+def test_a_scope_holds_behind_a_proxys_prefix_too():
+    scope = {"type": "http", "method": "POST", "path": "/twin/sta/v1.1/Datastreams(1)/Observations"}
+    assert gate.purpose("POST", gate.inside({**scope, "root_path": "/twin"})) is Scope.INGEST
 
 
 def test_the_audit_log_is_for_auditors_even_where_all_else_is_open(door):

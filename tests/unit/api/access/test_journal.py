@@ -58,6 +58,7 @@ def test_a_request_is_a_row_that_says_who_what_and_how_it_ended(door):
     ]
     assert rows[2].status != 403
     assert rows[0].bytes > 0
+    assert rows[0].rows == 2
     assert rows[0].address == "testclient"
     assert door.access.journal.log.verify().fine
 
