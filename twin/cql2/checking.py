@@ -222,8 +222,6 @@ def _alike(op: str, args: tuple[Any, ...], types: Types) -> tuple[Any, ...]:
     if kind in ("geometry", "array"):
         functions = names.SPATIAL if kind == "geometry" else names.ARRAY
         raise InvalidFilter(f"{op} cannot compare {_article(kind)}; use {', '.join(functions)}")
-    if kind == "boolean" and op not in ("=", "<>", "in"):
-        raise InvalidFilter(f"true and false have no order; {op} cannot compare them")
     return tuple(n if _varies(n) else _literal(op, n, kind) for n, _ in given)
 
 

@@ -43,7 +43,7 @@ def number(value: str | float) -> int | float:
     Raises:
         InvalidFilter: it is not finite.
     """
-    if isinstance(value, str) and value.lstrip("+-").isdigit() and len(value) < 20:
+    if isinstance(value, str) and value.lstrip("+-").isdigit() and len(value) < 21:
         whole = int(value)
         return whole if -(2**63) <= whole < 2**63 else float(whole)
     if isinstance(value, int) and -(2**63) <= value < 2**63:

@@ -212,7 +212,10 @@ def test_like_is_fast_where_backtracking_is_not() -> None:
 
 @pytest.mark.parametrize(
     ("text", "case", "accents"),
-    [("Straße", "strasse", "Straße"), ("ÅÉ", "åé", "AE"), ("Øđ", "øđ", "Øđ"), ("ﬁ", "fi", "ﬁ"), ("が", "が", "が"), ("한", "한", "한")],
+    [
+        ("Straße", "strasse", "Straße"), ("ÅÉ", "åé", "AE"), ("Øđ", "øđ", "Øđ"), ("ﬁ", "fi", "ﬁ"),
+        ("が", "が", "が"), ("한", "한", "한"),
+    ],
 )  # fmt: skip
 def test_folding(text: str, case: str, accents: str) -> None:
     assert (folding.casei(text), folding.accenti(text)) == (case, accents)
