@@ -17,6 +17,7 @@ from pipelines.search import Index
 from pipelines.tile_cache import TileCache
 from twin.forest import Forest
 from twin.policy import Policy
+from twin.seen_catalogue import Sight
 from twin.settings import Settings
 from twin.store import Store
 
@@ -46,7 +47,9 @@ class Twin:
         """Where tiles come from."""
         return bake.Source(
             store=self.store,
-            forest=self.forest,
+            forest=self.forest.seen(self.policy.key, lambda: Sight(self.store, self.policy))
+            if self.policy.ruled
+            else self.forest,
             ground=lambda at, known: self.grounds.at(self.policy, at=at, known=known),
         )
 

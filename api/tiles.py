@@ -248,7 +248,10 @@ def kept(
     headers = {"ETag": f'"{key}"', "Cache-Control": control, "Vary": "Accept-Encoding"}
     if (same := unchanged(request, headers)) is not None:
         return same
-    address = f"{request.url.path} {key}"
+    # Who may not see a state must not get it by its address: the cache is each policy's own.
+    address = f"{request.url.path} {key} {twin.policy.key}".rstrip()
+    if twin.policy.ruled:
+        headers["Cache-Control"] = control.replace("public", "private")
     packed = twin.cache.get(address, make)
     if packed == NOTHING:
         return Response(None, 204, headers)

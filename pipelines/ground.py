@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ from tiles.tin import N, enough, surface
 from twin.model import BBox, Query
 from twin.moments import microseconds
 from twin.policy import Policy
+from twin.seen_catalogue import Sight
 from twin.space import metres_per_degree
 from twin.spread import NEVER
 from twin.stamps import Stamp, moment
@@ -280,6 +281,31 @@ def _tiles_of(
     )
 
 
+POLICIES: Final = 16
+"""Policies whose terrain is remembered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terrain:
+    """The terrain layers that a policy shows, as of a commit: where and when their rasters are."""
+
+    version: int
+    spread: dict[str, pa.Table]
+    vertical: dict[str, str]
+
+    def empty(self, layer: str | None) -> Ground:
+        """The ground without its rasters; of one terrain layer when it is named."""
+        names = [k for k in self.spread if layer in (None, k)]
+        tables = [self.spread[k] for k in names]
+        data = {self.vertical[k] for k in names}
+        return Ground(
+            rasters=(),
+            vertical=data.pop() if len(data) == 1 else "unknown",
+            bounds=_columns(tables, ("minx", "miny", "maxx", "maxy"), np.float64),
+            times=_columns(tables, ("valid_from", "valid_to", "recorded_from", "recorded_to"), np.int64),
+        )
+
+
 class Grounds:
     """The grounds of a store, made when they are asked for and kept until the terrain changes."""
 
@@ -288,9 +314,8 @@ class Grounds:
         self.store = store
         self.folder = folder
         self.lock = threading.Lock()
-        self.version = -1
-        self.spread: dict[str, pa.Table] = {}
-        self.vertical: dict[str, str] = {}
+        self.terrain: dict[str, Terrain] = {}
+        """By policy."""
         self.made: dict[tuple[str, str | None, Stamp], Ground] = {}
 
     def at(
@@ -303,44 +328,44 @@ class Grounds:
     ) -> Ground:
         """The ground at a moment; of one terrain layer when it is named."""
         with self.lock:
-            self._follow(policy)
-            every = self._empty(layer)
+            terrain = self._follow(policy)
+            every = terrain.empty(layer)
             stamp = every.stamp(None, at, known)
             key = (policy.key, layer, stamp)
             if key not in self.made:
                 while len(self.made) >= 16:
                     self.made.pop(next(iter(self.made)))
-                self.made[key] = self._make(policy, every, stamp, layer)
+                self.made[key] = self._make(policy, terrain, every, stamp, layer)
             return self.made[key]
 
-    def _follow(self, policy: Policy) -> None:
-        """See what the store has committed since."""
+    def _follow(self, policy: Policy) -> Terrain:
+        """The terrain that a policy shows, with what the store has committed since."""
         last = self.store.last()
-        if last == self.version:
-            return
+        old = self.terrain.pop(policy.key, None)
+        if old is None or old.version != last:
+            old = self._changed(policy, last, old)
+        self.terrain[policy.key] = old
+        while len(self.terrain) > POLICIES:
+            del self.terrain[next(iter(self.terrain))]
+        return old
+
+    def _changed(self, policy: Policy, last: int, old: Terrain | None) -> Terrain:
         states = [s for s in self.store.layers(policy) if s.layer.kind == KIND]
-        spread = {s.layer.id: self.store.spread(s.layer.id) for s in states}
-        if any(not spread[k].equals(self.spread.get(k)) for k in spread) or set(spread) != set(self.spread):
-            self.made.clear()
-        self.spread, self.version = spread, last
-        self.vertical = {s.layer.id: s.layer.vertical for s in states}
+        source = Sight(self.store, policy) if policy.ruled else self.store
+        spread = {s.layer.id: source.spread(s.layer.id) for s in states}
+        before = old.spread if old else {}
+        if set(spread) != set(before) or any(not spread[k].equals(before[k]) for k in spread):
+            self.made = {k: v for k, v in self.made.items() if k[0] != policy.key}
+        vertical = {s.layer.id: s.layer.vertical for s in states}
+        return Terrain(version=last, spread=spread, vertical=vertical)
 
-    def _empty(self, layer: str | None) -> Ground:
-        names = [k for k in self.spread if layer in (None, k)]
-        tables = [self.spread[k] for k in names]
-        data = {self.vertical[k] for k in names}
-        return Ground(
-            rasters=(),
-            vertical=data.pop() if len(data) == 1 else "unknown",
-            bounds=_columns(tables, ("minx", "miny", "maxx", "maxy"), np.float64),
-            times=_columns(tables, ("valid_from", "valid_to", "recorded_from", "recorded_to"), np.int64),
-        )
-
-    def _make(self, policy: Policy, empty: Ground, stamp: Stamp, layer: str | None) -> Ground:
+    def _make(
+        self, policy: Policy, terrain: Terrain, empty: Ground, stamp: Stamp, layer: str | None
+    ) -> Ground:
         at, known = (moment(v) for v in stamp)
         found: list[Raster] = []
-        for name in self.spread:
-            if layer in (None, name) and self.spread[name].num_rows:
+        for name in terrain.spread:
+            if layer in (None, name) and terrain.spread[name].num_rows:
                 found += self._rasters(Query(layer=name, policy=policy, at=at, known=known))
         found.sort(key=lambda r: (r.resolution, r.layer, r.id))
         return Ground(rasters=tuple(found), vertical=empty.vertical, bounds=empty.bounds, times=empty.times)

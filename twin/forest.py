@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from twin.spread import FOREVER, Snapshot, Source, Spread
 from twin.stamps import View, view
 from twin.survey import Survey, survey
 from twin.tree import Tree, homes
+
+POLICIES: Final = 16
+"""Policies whose trees are remembered."""
 
 
 class Store(Source, Protocol):
@@ -57,6 +61,16 @@ class Forest:
         self._latest: dict[str, Planted] = {}
         self._surveys: dict[str, tuple[Planted, int, int, Survey]] = {}
         self._views: dict[tuple[str, int, int, int], View] = {}
+        self._seen: dict[str, SeenForest] = {}
+
+    def seen(self, key: str, sight: Callable[[], Sighted]) -> SeenForest:
+        """The forest as the policy of a key shows it; those of the last sixteen policies are remembered."""
+        with self._lock:
+            found = self._seen.pop(key, None) or SeenForest(self, sight())
+            self._seen[key] = found
+            while len(self._seen) > POLICIES:
+                del self._seen[next(iter(self._seen))]
+            return found
 
     def rows(self, layer: str) -> Snapshot:
         """The layer's rows as of the last commit."""
@@ -157,3 +171,43 @@ class Forest:
         block = self._store.keep_first(f"tree/{layer}/{tree.last}", tree.encode())
         self._store.keep(f"tree/{layer}", block)
         return self._settle(layer, rows, trees.decode(block))
+
+
+class Sighted(Store, Protocol):
+    """What is needed of a store as a policy shows it (`twin.seen_catalogue.Sight`)."""
+
+    def whole(self, layer: str) -> bool:
+        """Whether a layer is seen as it is."""
+        ...
+
+
+class SeenForest(Forest):
+    """A forest as a policy shows it: a tree of its own where not all of a layer is seen, the base's elsewhere."""
+
+    def __init__(self, base: Forest, store: Sighted) -> None:
+        super().__init__(store, capacity=base._capacity)  # noqa: SLF001  of the same class
+        self._base, self._sight = base, store
+
+    def rows(self, layer: str) -> Snapshot:
+        """As `Forest.rows`."""
+        return self._base.rows(layer) if self._sight.whole(layer) else super().rows(layer)
+
+    def view(self, layer: str, at: int, known: int) -> View:
+        """As `Forest.view`."""
+        if self._sight.whole(layer):
+            return self._base.view(layer, at, known)
+        return super().view(layer, at, known)
+
+    def now(self, layer: str) -> Planted:
+        """As `Forest.now`."""
+        return self._base.now(layer) if self._sight.whole(layer) else super().now(layer)
+
+    def survey(self, layer: str, planted: Planted, at: int, known: int) -> Survey:
+        """As `Forest.survey`."""
+        if self._sight.whole(layer):
+            return self._base.survey(layer, planted, at, known)
+        return super().survey(layer, planted, at, known)
+
+    def at(self, layer: str, revision: int) -> Planted:
+        """As `Forest.at`."""
+        return self._base.at(layer, revision) if self._sight.whole(layer) else super().at(layer, revision)

@@ -86,6 +86,13 @@ class Grant:
         named = dict(self.columns)
         return named.get(column, named.get(EVERY, CLEAR))
 
+    def fits(self, layer: Layer) -> bool:
+        """Whether the layer can be shown as the grant has it: pixels are neither cut nor moved nor masked."""
+        if layer.geometry != "Raster":
+            return True
+        shown = all(self.right(c.name).access in ("read-only", "read-write") for c in layer.columns)
+        return shown and not self.reshapes
+
     @property
     def grid(self) -> float:
         """Metres of the grid that the geometry is given on; 0 is as it is."""
@@ -141,7 +148,7 @@ class Policy:
         """The grants of a layer; one that is whole stands alone. Empty: the layer is hidden."""
         if self.grants is None:
             return (Grant(write=True),)
-        found = tuple(g for g in self.grants if g.covers(layer))
+        found = tuple(g for g in self.grants if g.covers(layer) and g.fits(layer))
         return next(((g,) for g in found if g.whole), found)
 
     def writes(self, layer: Layer) -> tuple[Grant, ...]:

@@ -277,6 +277,10 @@ class Sight:
         columns = {n.removeprefix("#"): rows[n] for n in PLACES}
         return pa.table({**columns, **{n: pa.array(v, pa.int64()) for n, v in times.items()}})
 
+    def whole(self, layer: str) -> bool:
+        """Whether a layer is seen as it is."""
+        return look(self._store, layer, self._policy).whole
+
     def keep(self, name: str, value: bytes) -> None:
         """Remember a block, under this policy."""
         self._store.keep(f"{self._policy.key}/{name}", value)
