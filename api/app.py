@@ -29,7 +29,8 @@ CSP = (
 )
 HASHED = ("assets/",)
 """Folders of the built viewer whose names change with their content."""
-OGC = (landing, functions, openapi, collections, schema, features, editing, versions, processes)
+OGC = (landing, functions, openapi, collections, schema, versions, features, editing, processes)
+"""Versions before features: an id may hold slashes."""
 ROUTERS = (*OGC, sensorthings, layers, places, things, tiles, live, own)
 
 

@@ -50,7 +50,7 @@ def items_options(layer: str, twin: Here) -> Response:
     return _allowed(twin, layer, ITEMS_ALLOW, {"Accept-Post": f"{geojson.MEDIA_TYPE}, application/json"})
 
 
-@router.options(ADDRESS + "/{feature}")
+@router.options(ADDRESS + "/{feature:path}")
 def item_options(layer: str, feature: str, twin: Here) -> Response:  # noqa: ARG001  (the path has it)
     """What can be done with a feature."""
     return _allowed(twin, layer, ITEM_ALLOW, {"Accept-Patch": PATCH})
@@ -155,21 +155,21 @@ def _write(
         raise InvalidBody(f"not taken: {rejected[0].reason if rejected else 'refused'}")
 
 
-@router.put(ADDRESS + "/{feature}")
+@router.put(ADDRESS + "/{feature:path}")
 async def put(request: Request, layer: str, feature: str, twin: Here) -> Response:
     """Replace a feature: what the body leaves out is gone from now on."""
     body = await json_body(request, geojson.MEDIA_TYPE, "application/json")
     return await run_in_threadpool(_replace, request, twin, layer, feature, body)
 
 
-@router.patch(ADDRESS + "/{feature}")
+@router.patch(ADDRESS + "/{feature:path}")
 async def patch(request: Request, layer: str, feature: str, twin: Here) -> Response:
     """Change members of a feature (JSON Merge Patch, RFC 7396): what the body leaves out stays, null is removed."""
     body = await json_body(request, PATCH)
     return await run_in_threadpool(_patch, request, twin, layer, feature, body)
 
 
-@router.delete(ADDRESS + "/{feature}", status_code=204)
+@router.delete(ADDRESS + "/{feature:path}", status_code=204)
 def delete(request: Request, layer: str, feature: str, twin: Here) -> Response:
     """End a feature now; its history remains."""
     editable(twin, layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import chain
 from typing import Annotated, Any, cast
 from urllib.parse import quote, urlencode
@@ -52,7 +53,7 @@ def items(request: Request, layer: str, twin: Here) -> Response:
     written = form or formats()["json"]
     most = twin.settings.max_bulk_limit if written.bulk else twin.settings.max_limit
     found = params.parse(request.query_params, state, twin.policy, most=most)
-    answer = _asked(request, twin, found, form, bulk=written.bulk)
+    answer = _asked(request, twin, state, found, form, bulk=written.bulk)
     headers = _headers(request, state, answer, form)
     if "ETag" in headers and (same := unchanged(request, headers)) is not None:
         return same
@@ -76,10 +77,17 @@ def items(request: Request, layer: str, twin: Here) -> Response:
     return Response(body, 200, headers, form.media_type)
 
 
-def _asked(request: Request, twin: Twin, found: params.Items, form: Format | None, *, bulk: bool) -> Answer:
+def _asked(
+    request: Request,
+    twin: Twin,
+    state: LayerState,
+    found: params.Items,
+    form: Format | None,
+    *,
+    bulk: bool,
+) -> Answer:
     """The query's page and counts. A stream whose whole would not fit a page is begun with its first piece."""
-    now = twin.now()
-    query = replace(found.query, known=found.query.known or now, at=found.query.at or now)
+    query = pinned(found.query, state, twin.now())
     limit = cast("int", query.limit)
     here = min(limit, AT_ONCE) if bulk else limit
     table = twin.store.read(_with_keys(replace(query, limit=here + 1)))
@@ -99,6 +107,16 @@ def _asked(request: Request, twin: Twin, found: params.Items, form: Format | Non
         returned=returned,
         links=_links(request, query.layer, form, page),
     )
+
+
+def pinned(query: Query, state: LayerState, now: datetime) -> Query:
+    """The query at one moment, as known at one, so that its pages hold together while somebody writes.
+
+    Known is the layer's last commit that can be seen, not now: a commit that is on its way has its moment
+    already, and its rows would appear between two pages.
+    """
+    known = state.updated if query.known is None else min(query.known, state.updated)
+    return replace(query, known=known, at=query.at or max(now, state.updated))
 
 
 def _tables(twin: Twin, answer: Answer) -> Iterator[pa.Table]:
@@ -199,10 +217,10 @@ def _about(state: LayerState, document: dict[str, Any], target: crs.Target) -> d
     return {**document, "collection": state.layer.id, "title": title, "sketched": target is None}
 
 
-@router.get("/collections/{layer}/items/{feature}")
+@router.get("/collections/{layer}/items/{feature:path}")
 def item(request: Request, layer: str, feature: str, twin: Here) -> Response:
     """One feature as it is, or was, at a moment."""
     state = twin.store.layer(layer, twin.policy)
     said = params.single(request.query_params, {"f", "lang", "crs", "datetime", "known"})
     target = crs.parse(said["crs"], "crs", vertical=state.layer.vertical) if "crs" in said else None
-    return versions.memento(request, twin, layer, feature, said, target)
+    return versions.memento(request, twin, state, feature, said, target)

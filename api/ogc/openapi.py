@@ -230,7 +230,8 @@ def items(state: LayerState, n: int, name: str) -> dict[str, Any]:
         "required": ["type", "features"],
         "properties": {"type": TEXT, "features": features},
     }
-    content: dict[str, Any] = {form.media_type: {} for form in formats().values()} | {GEOJSON: {"schema": whole}, HTML: {}}
+    content: dict[str, Any] = {form.media_type: {} for form in formats().values()}
+    content |= {GEOJSON: {"schema": whole}, HTML: {}}
     found["responses"]["200"] = {"description": "a page of features", "headers": HEADERS, "content": content}
     return found
 

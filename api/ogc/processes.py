@@ -21,6 +21,7 @@ from api.ogc import schemas
 from api.ogc.documents import COMMON, answer
 from api.ogc.links import root
 from api.ogc.params import single
+from api.pages import language
 from api.respond import json
 from api.state import Twin, of
 from pipelines.processes.process import Context, Process
@@ -82,13 +83,20 @@ def _described(request: Request, process: str | None) -> Response:
     from pygeoapi.api.processes import describe_processes
 
     api = _documents(root(request))
-    asked = APIRequest(request, ["zh-CN", "en"])
+    asked = APIRequest(_in_language(request), ["zh-CN", "en"])
     asked._format = "json"  # noqa: SLF001  (pages are ours: theirs load from elsewhere)
     _, status, content = describe_processes(api, asked, process)
     document = orjson.loads(content)
     for found in [document, *document.get("processes", [])]:
         found["links"] = [link for link in found.get("links", []) if _served(link)]
     return answer(request, document, "processes") if process is None else json(document, status)
+
+
+def _in_language(request: Request) -> Request:
+    """The request with nothing but a language: pygeoapi fails at `Accept-Language: zh`."""
+    said = {"zh": b"zh-CN", "en": b"en"}[language(request)]
+    kept = [(name, value) for name, value in request.scope["headers"] if name == b"host"]
+    return Request({**request.scope, "query_string": b"", "headers": [*kept, (b"accept-language", said)]})
 
 
 def _served(link: dict[str, str]) -> bool:

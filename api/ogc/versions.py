@@ -27,7 +27,7 @@ from api.state import Twin, of
 from tiles import geojson
 from twin import moments
 from twin.errors import FeatureNotFound, InvalidParameter
-from twin.model import OPEN, Query
+from twin.model import OPEN, LayerState, Query
 
 router = APIRouter(prefix="/ogc", tags=["features"])
 Here = Annotated[Twin, Depends(of)]
@@ -44,13 +44,14 @@ class Period:
 
 
 def memento(
-    request: Request, twin: Twin, layer: str, feature: str, said: dict[str, str], target: crs.Target
+    request: Request, twin: Twin, state: LayerState, feature: str, said: dict[str, str], target: crs.Target
 ) -> Response:
     """A feature at a moment: `datetime`, else Accept-Datetime, else now.
 
     Raises:
         FeatureNotFound: it is not there then. InvalidParameter: a moment is none.
     """
+    layer = state.layer.id
     known = moments.parse(said["known"], "known") if "known" in said else None
     wished = None if "datetime" in said else _wished(request)
     past = believed(twin, layer, feature, known) if wished or "datetime" in said else []
@@ -59,7 +60,7 @@ def memento(
         if wished
         else moments.parse(said["datetime"])
         if "datetime" in said
-        else twin.now()
+        else max(twin.now(), state.updated)
     )
     query = Query(layer=layer, policy=twin.policy, ids=(feature,), at=at, known=known)
     table = twin.store.read(query)
@@ -191,7 +192,7 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
-@router.get("/collections/{layer}/items/{feature}/versions")
+@router.get("/collections/{layer}/items/{feature:path}/versions")
 def versions(request: Request, layer: str, feature: str, twin: Here) -> Response:
     """Every version of a feature that was ever believed, with its two periods; `f=link` is the timemap."""
     single(request.query_params, {"f", "lang"})
