@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.ogc import filters
 from twin.model import LayerState
 
 SPEC = "http://www.opengis.net/spec"
@@ -19,6 +20,7 @@ READ = (
     f"{SPEC}/ogcapi-features-2/1.0/conf/crs",
     f"{SPEC}/ogcapi-features-3/1.0/conf/queryables",
     f"{SPEC}/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    *filters.CONFORMANCE,
     f"{SPEC}/ogcapi-features-5/1.0/conf/schemas",
     f"{SPEC}/ogcapi-features-5/1.0/conf/core-roles-features",
     f"{SPEC}/ogcapi-features-5/1.0/conf/returnables-and-receivables",
