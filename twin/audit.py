@@ -16,11 +16,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import orjson
 
@@ -48,6 +48,11 @@ COLUMNS = (
     "n, time, principal, address, action, method, path, layer, status, requests, row_count, byte_count, note, "
     "algorithm, previous, digest"
 )
+
+NAMES = tuple(
+    {"row_count": "rows", "byte_count": "bytes"}.get(column, column) for column in COLUMNS.split(", ")
+)
+"""The columns as Row calls them; `rows` is a word of SQL."""
 
 
 class Action(StrEnum):
@@ -162,10 +167,10 @@ class SQLiteLog:
                 last = self._last()
                 rows = list(chained(entries, last, self.algorithm))
                 marks = ", ".join("?" * WIDTH)
-                self._db.executemany(f"INSERT INTO audit ({COLUMNS}) VALUES ({marks})", map(_stored, rows))
+                self._db.executemany(f"INSERT INTO audit ({COLUMNS}) VALUES ({marks})", rows)
                 self._db.commit()
                 if rows:
-                    _note(head, Head(rows[-1].n, rows[-1].digest))
+                    _note(head, Head(cast("int", rows[-1][0]), str(rows[-1][-1])))
         except (sqlite3.Error, OSError) as error:
             raise StoreDown(f"the audit log cannot be written: {error}") from error
 
@@ -189,7 +194,7 @@ class SQLiteLog:
         query = f"SELECT {COLUMNS} FROM audit WHERE {' AND '.join(wanted)} ORDER BY n LIMIT ?"
         try:
             with self._lock:
-                return [_row(r) for r in self._db.execute(query, (*values, limit)).fetchall()]
+                return [row(r) for r in self._db.execute(query, (*values, limit)).fetchall()]
         except sqlite3.Error as error:
             raise StoreDown(f"the audit log cannot be read: {error}") from error
 
@@ -198,7 +203,7 @@ class SQLiteLog:
         # With the lock on the head nobody adds a row between the two looks.
         with self._heading() as file, self._lock:
             cursor = self._db.execute(f"SELECT {COLUMNS} FROM audit ORDER BY n")
-            return examine((_row(r) for r in cursor), _told(file), noted)
+            return examine((row(r) for r in cursor), _told(file), noted)
 
     def _last(self) -> Head:
         found = self._db.execute("SELECT n, digest FROM audit ORDER BY n DESC LIMIT 1").fetchone()
@@ -218,22 +223,19 @@ class SQLiteLog:
         self._db.close()
 
 
-def chained(entries: Sequence[Entry], last: Head, algorithm: str = ALGORITHM) -> Iterator[Row]:
-    """Entries as the rows that follow `last`."""
+def chained(entries: Sequence[Entry], last: Head, algorithm: str = ALGORITHM) -> Iterator[tuple[object, ...]]:
+    """Entries as the rows that follow `last`, in the order of COLUMNS."""
     n, previous = last.n, last.digest
     for entry in entries:
         n += 1
-        fields_ = {f.name: getattr(entry, f.name) for f in fields(Entry)}
-        bare = Row(**fields_, n=n, algorithm=algorithm, previous=previous, digest="")
-        row = Row(**fields_, n=n, algorithm=algorithm, previous=previous, digest=digest(bare))
-        previous = row.digest
-        yield row
+        front = (n, *_told_by(entry), algorithm, previous)
+        previous = digest(front)
+        yield (*front, previous)
 
 
-def digest(row: Row) -> str:
-    """The digest of a row: over its stored fields and the digest before, as one JSON array in UTF-8."""
-    text = orjson.dumps(_stored(row)[:-1])
-    return hashlib.new(ALGORITHMS[row.algorithm], text).hexdigest()
+def digest(front: Sequence[object]) -> str:
+    """The digest of a row: over what is stored before it, the digest of the row before included, as JSON in UTF-8."""
+    return hashlib.new(ALGORITHMS[str(front[-2])], orjson.dumps(front)).hexdigest()
 
 
 def examine(rows: Iterator[Row], head: Head | None, noted: Head | None = None) -> Verdict:
@@ -274,7 +276,8 @@ def _wrong(row: Row, last: Head) -> str:
         return f"no digest is called {row.algorithm[:20]!r}"
     if row.previous != last.digest:
         return "it does not follow from the row before it"
-    return "" if digest(row) == row.digest else "its content is not what its digest was taken of"
+    front = (row.n, *_told_by(row), row.algorithm, row.previous)
+    return "" if digest(front) == row.digest else "its content is not what its digest was taken of"
 
 
 def head(text: str) -> Head:
@@ -298,20 +301,25 @@ def _note(file: int, where: Head) -> None:
     os.ftruncate(file, len(text))
 
 
-def _stored(row: Row) -> tuple[object, ...]:
-    """A row in the order of COLUMNS."""
-    time, *rest = (getattr(row, f.name) for f in fields(Entry))
-    principal, action, address, method, path, layer, status, requests, rows, size, note = rest
-    front = (row.n, _text(time), principal, address, action.value, method, path, layer, status, requests)
-    return (*front, rows, size, note, row.algorithm, row.previous, row.digest)
+def _told_by(e: Entry) -> tuple[object, ...]:
+    """An entry in the order of COLUMNS."""
+    front = (
+        _text(e.time),
+        e.principal,
+        e.address,
+        e.action.value,
+        e.method,
+        e.path,
+        e.layer,
+        e.status,
+        e.requests,
+    )
+    return (*front, e.rows, e.bytes, e.note)
 
 
-def _row(stored: Sequence[object]) -> Row:
-    names = [
-        name.strip()
-        for name in COLUMNS.replace("row_count", "rows").replace("byte_count", "bytes").split(",")
-    ]
-    given = dict(zip(names, stored, strict=True))
+def row(stored: Sequence[object]) -> Row:
+    """A stored row."""
+    given = dict(zip(NAMES, stored, strict=True))
     given["time"] = datetime.fromisoformat(str(given["time"]))
     given["action"] = Action(str(given["action"]))
     return Row(**given)  # type: ignore[arg-type]
