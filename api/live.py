@@ -65,13 +65,26 @@ async def live(request: Request, twin: Annotated[Twin, Depends(of)]) -> Response
             async for found in events(queue):
                 if found is None:
                     yield b": beat\n\n"
-                elif found.number is None or found.number > sent:
-                    yield found.encode()
+                elif (found.number is None or found.number > sent) and (
+                    own := await run_in_threadpool(visible, twin, found)
+                ):
+                    yield own.encode()
         finally:
             twin.hub.leave(queue)
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream(), headers=headers, media_type="text/event-stream")
+
+
+def visible(twin: Twin, found: Event) -> Event | None:
+    """An event as far as its reader may see it; None where nothing of it is theirs."""
+    if not twin.policy.ruled:
+        return found
+    if found.number is None:
+        return None
+    mine = twin.store.changes(after=found.number - 1, limit=1, policy=twin.policy)
+    own = [change for change in mine if change.version == found.number]
+    return event(twin.store, twin, own[0]) if own else None
 
 
 def resume(said: str | None) -> int | None:

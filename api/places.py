@@ -14,6 +14,7 @@ from api.respond import json
 from api.sensorthings import whole
 from api.state import Twin, of
 from pipelines.nearby import Place, near
+from pipelines.search import Seen
 from tiles.geojson import plain
 from twin import space
 from twin.errors import InvalidParameter
@@ -37,7 +38,8 @@ def search(request: Request, twin: Here) -> Response:
     if len(text) > QUERY:
         raise InvalidParameter(f"q has {len(text)} characters; at most {QUERY}")
     states = {s.layer.id: s for s in twin.store.layers(twin.policy)}
-    hits = twin.index.search(text, max(1, whole(said, "limit", 20, 100)), states)
+    seen = Seen(store=twin.store, policy=twin.policy) if twin.policy.ruled else None
+    hits = twin.index.search(text, max(1, whole(said, "limit", 20, 100)), states, seen=seen)
     return json({"hits": [{**h, "kind": states[h["layer"]].layer.kind} for h in hits]})
 
 

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
 from typing import BinaryIO
@@ -57,6 +57,20 @@ def forget(db: sqlite3.Connection, layer: str, ids: Sequence[str] | None) -> Non
 
 def insert(db: sqlite3.Connection, layer: str, label: str, table: pa.Table) -> None:
     """Put rows of a layer in: id, geom, and the columns that name them."""
+    first = (db.execute("SELECT max(number) FROM entry").fetchone()[0] or 0) + 1
+    rows = [
+        (first + i, layer, key, title, detail, lon, lat, fold(key))
+        for i, (key, title, detail, lon, lat) in enumerate(entries(table, label))
+    ]
+    db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    db.executemany(
+        "INSERT INTO grams (rowid, pairs) VALUES (?, ?)",
+        [(r[0], grams(f"{r[3]} {r[2] if r[3] != r[2] else ''} {r[4]}")) for r in rows],
+    )
+
+
+def entries(table: pa.Table, label: str) -> Iterator[tuple[str, str, str, float | None, float | None]]:
+    """Id, title, detail, longitude and latitude of rows: id, geom, and the columns that name them."""
     if not len(table):
         return
     geometries = shapely.from_wkb(table["geom"].to_numpy(zero_copy_only=False))
@@ -65,16 +79,8 @@ def insert(db: sqlite3.Connection, layer: str, label: str, table: pa.Table) -> N
     ids = table["id"].to_pylist()
     titles = _texts(table, label)
     details = next((_texts(table, d) for d in DETAILS if d in table.column_names), [""] * len(ids))
-    first = (db.execute("SELECT max(number) FROM entry").fetchone()[0] or 0) + 1
-    entries = [
-        (first + i, layer, key, title or key, detail, _place(lon), _place(lat), fold(key))
-        for i, (key, title, detail, lon, lat) in enumerate(zip(ids, titles, details, lons, lats, strict=True))
-    ]
-    db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", entries)
-    db.executemany(
-        "INSERT INTO grams (rowid, pairs) VALUES (?, ?)",
-        [(e[0], grams(f"{e[3]} {e[2] if e[3] != e[2] else ''} {e[4]}")) for e in entries],
-    )
+    for key, title, detail, lon, lat in zip(ids, titles, details, lons, lats, strict=True):
+        yield key, title or key, detail, _place(lon), _place(lat)
 
 
 def _texts(table: pa.Table, name: str) -> list[str]:

@@ -11,17 +11,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
 from layers.kind import Kind
-from pipelines.indexing import DETAILS, fold, forget, grams, insert, took
+from pipelines.indexing import DETAILS, entries, fold, forget, grams, insert, took
 from twin import registry
 from twin.errors import LayerNotFound
-from twin.model import Change, Query
+from twin.model import Change, LayerState, Query
 from twin.policy import Policy
 from twin.store import Store
 
@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS done (layer TEXT PRIMARY KEY, version INTEGER);
 CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (pairs, detail='none');
 """
 CANDIDATES = 500
+EVERY = -1
+"""No limit: what is hidden must not take the places of what is seen."""
 PAGE = 100_000
 MANY = 20_000
 """A layer with more rows is indexed by a process of its own: beside so much work in Python requests would wait."""
@@ -123,15 +125,29 @@ class Index:
                 "the search index of layer %s could not be made; it is tried again at the next start", layer
             )
 
-    def search(self, text: str, limit: int, layers: Iterable[str]) -> list[dict[str, Any]]:
-        """The best hits for what somebody typed, in layers that they may see."""
+    def search(
+        self, text: str, limit: int, layers: Iterable[str], *, seen: Seen | None = None
+    ) -> list[dict[str, Any]]:
+        """The best hits for what somebody typed, in layers that they may see.
+
+        Args:
+            text: what was typed.
+            limit: how many hits.
+            layers: where.
+            seen: the store and policy of who asks, where there are rules: what is found in the index is
+                then looked at as they see it, and is a hit only if that still fits.
+        """
         wanted = fold(text)
         if not wanted:
             return []
+        most = CANDIDATES if seen is None else EVERY
         with closing(self._connect()) as db:
-            rows = _exact(db, wanted) + (_grams(db, wanted) if len(wanted) > 1 else _single(db, wanted))
+            rows = _exact(db, wanted, most) + (_grams if len(wanted) > 1 else _single)(db, wanted, most)
         allowed = set(layers)
-        hits = {(r[0], r[1]): hit(r, wanted) for r in rows if r[0] in allowed}
+        rows = [r for r in rows if r[0] in allowed]
+        if seen is not None:
+            rows = [r for r in seen.rows(rows) if fits(r, wanted)]
+        hits = {(r[0], r[1]): hit(r, wanted) for r in rows}
         return sorted(hits.values(), key=lambda h: (-h["score"], len(h["title"]), h["title"], h["id"]))[
             :limit
         ]
@@ -165,22 +181,59 @@ def _pages(store: Store, query: Query) -> Iterator[pa.Table]:
 FIELDS = "layer, id, title, detail, lon, lat"
 
 
-def _exact(db: sqlite3.Connection, wanted: str) -> list[Any]:
+def _exact(db: sqlite3.Connection, wanted: str, most: int) -> list[Any]:
     last = wanted[:-1] + chr(min(ord(wanted[-1]) + 1, 0x10FFFF))
     sql = f"SELECT {FIELDS} FROM entry WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
-    return db.execute(sql, (wanted, last, CANDIDATES)).fetchall()
+    return db.execute(sql, (wanted, last, most)).fetchall()
 
 
-def _grams(db: sqlite3.Connection, wanted: str) -> list[Any]:
+def _grams(db: sqlite3.Connection, wanted: str, most: int) -> list[Any]:
     sql = f"""SELECT {FIELDS} FROM entry WHERE number IN
               (SELECT rowid FROM grams WHERE grams MATCH ? LIMIT ?)"""
-    return db.execute(sql, (grams(wanted), CANDIDATES)).fetchall()
+    return db.execute(sql, (grams(wanted), most)).fetchall()
 
 
-def _single(db: sqlite3.Connection, wanted: str) -> list[Any]:
+def _single(db: sqlite3.Connection, wanted: str, most: int) -> list[Any]:
     sql = f"SELECT {FIELDS} FROM entry WHERE title LIKE ? ESCAPE '\\' LIMIT ?"
     escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return db.execute(sql, (f"{escaped}%", CANDIDATES)).fetchall()
+    return db.execute(sql, (f"{escaped}%", most)).fetchall()
+
+
+def fits(row: tuple[Any, ...], wanted: str) -> bool:
+    """Whether what is seen of a row is what was looked for: the same test as the index makes of all of it."""
+    _, key, title, detail, *_ = row
+    if fold(key).startswith(wanted):
+        return True
+    if len(wanted) == 1:
+        return fold(title).startswith(wanted)
+    words = f"{title} {key if title != key else ''} {detail}"
+    return set(grams(wanted).split()) <= set(grams(words).split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A store as somebody sees it."""
+
+    store: Store
+    policy: Policy
+
+    def rows(self, found: list[Any]) -> list[Any]:
+        """Rows of the index as they are seen: title, detail and place from what may be seen alone."""
+        out: dict[tuple[str, str], Any] = {}
+        for layer in dict.fromkeys(r[0] for r in found):
+            state = self.store.layer(layer, self.policy)
+            ids = tuple(dict.fromkeys(r[1] for r in found if r[0] == layer))
+            out |= {(layer, r[1]): r for r in self._layer(state, ids)}
+        return [out[r[0], r[1]] for r in found if (r[0], r[1]) in out]
+
+    def _layer(self, state: LayerState, ids: tuple[str, ...]) -> Iterator[Any]:
+        label = _kind(state.layer.kind).label
+        columns = tuple(c.name for c in state.layer.columns if c.name in (label, *DETAILS))
+        query = Query(layer=state.layer.id, policy=self.policy, columns=columns, ids=ids)
+        table = self.store.read(query)
+        for entry in entries(table, label):
+            key, title, detail, lon, lat = entry
+            yield (state.layer.id, key, title, detail, lon, lat)
 
 
 def hit(row: tuple[Any, ...], wanted: str) -> dict[str, Any]:

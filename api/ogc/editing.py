@@ -26,6 +26,7 @@ from api.ogc.versions import state_tag
 from api.respond import json, tags
 from api.state import Twin, of
 from tiles import geojson
+from twin.entitled import entitled, removable
 from twin.errors import FeatureNotFound, InvalidBody, StaleVersion, TwinError
 from twin.expected import ABSENT
 from twin.model import Delivery, LayerState, Mode, Query
@@ -149,6 +150,7 @@ def _write(
     """One commit, true from now on; the moment is the store's, so that it is after all that was seen."""
     delivery = Delivery(source=POSTED, mode=Mode.UPSERT, reader=reader, expected=expected)
     table = pa.concat_tables([b.table for b in batches])
+    table = entitled(twin.store, twin.policy, state.layer.id, table)
     report = twin.store.write(state.layer, [Batch(table=table, crs=None)], delivery)
     if report.quarantined:
         _, rejected = twin.store.quarantine(state.layer.id, twin.policy, limit=1)
@@ -176,6 +178,7 @@ def delete(request: Request, layer: str, feature: str, twin: Here) -> Response:
     old = seen(request, twin, layer, feature)
     if isinstance(old, Response):
         return old
+    removable(twin.store, twin.policy, layer, [feature])
     twin.store.remove(layer, [feature], Delivery(source=POSTED, reader="delete", expected=_version(old)))
     return Response(None, 204)
 

@@ -14,6 +14,7 @@ from api.body import json_body
 from api.ogc.params import single
 from api.respond import json
 from api.state import Twin, of
+from twin.entitled import removable
 from twin.errors import FeatureNotFound, InvalidBody, InvalidParameter
 from twin.model import Datastream
 from twin.moments import microseconds, parse_extent, text
@@ -98,6 +99,7 @@ async def observe(request: Request, identifier: str, twin: Here) -> Response:
 
 def _observe(twin: Twin, identifier: str, time: datetime, result: float | None) -> Datastream:
     found = one(twin, identifier)
+    removable(twin.store, twin.policy, found.layer, [found.thing])
     table = pa.table(
         {
             "datastream": pa.array([found.id], pa.int64()),
