@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,8 @@ import pyarrow.compute as pc
 
 from twin.model import OPEN
 
+ESCAPED = r'["\\\x00-\x1f]'
+"""What JSON does not let stand in a text (RFC 8259, 7); a column without it is only put between quotes."""
 NULL = pa.scalar(b"null")
 
 
@@ -25,6 +26,8 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return filled(column.cast(pa.string()))
     if pa.types.is_boolean(kind):
         return filled(pc.if_else(column, "true", "false"))
+    if pa.types.is_string(kind) and not pc.any(pc.match_substring_regex(column, ESCAPED)).as_py():
+        return filled(joined(b'"', column.cast(pa.binary()), b'"'))
     return by_value(column)
 
 
@@ -74,6 +77,4 @@ def plain(value: Any) -> Any:
         return None if value.year == OPEN.year else value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, Mapping):
-        return {k: plain(v) for k, v in value.items()}
     return value
