@@ -116,7 +116,7 @@ class Memory:
         while not self._over.wait(TICK):
             total = 0
             for process in self._processes():
-                with suppress(psutil.Error, IndexError):
+                with suppress(psutil.Error, IndexError, ValueError):  # gone, or not ours
                     words, size = process.cmdline(), process.memory_info().rss
                     name = named(words)
                     self.each[name] = max(self.each.get(name, 0), size)
