@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import Final
 
@@ -115,17 +116,21 @@ def _tables(session: PostGISSession) -> None:
 
 def _functions(session: PostGISSession) -> None:
     """What filters need and PostgreSQL does not have; made anew when the program has them otherwise."""
-    wanted = statements()
-    digest = hashlib.sha256("".join(wanted).encode()).hexdigest()
+    digest = _digest()
     if session.rows("SELECT value FROM meta WHERE name = 'functions'") == [(digest,)]:
         return
-    for statement in wanted:
+    for statement in statements():
         session.run(statement)
     session.run(
         "INSERT INTO meta (name, value) VALUES ('functions', $1)"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         [digest],
     )
+
+
+@functools.cache
+def _digest() -> str:
+    return hashlib.sha256("".join(statements()).encode()).hexdigest()
 
 
 def _version(session: PostGISSession) -> None:
