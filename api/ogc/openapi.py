@@ -55,7 +55,7 @@ def document(request: Request, twin: Twin) -> dict[str, Any]:
     paths = {
         path: said
         for path, said in whole["paths"].items()
-        if path.startswith("/ogc") and not path.startswith(OWN) and path not in DOCUMENTS
+        if path.startswith("/ogc") and path not in OWN and path not in DOCUMENTS
     }
     schemas = dict(whole.get("components", {}).get("schemas", {}))
     for path, (name, media_type) in DOCUMENTS.items():
@@ -78,7 +78,12 @@ def document(request: Request, twin: Twin) -> dict[str, Any]:
     }
 
 
-OWN = "/ogc/collections/{layer}"
+LAYER = "/ogc/collections/{layer}"
+ITEM = f"{LAYER}/items/{{feature}}"
+OWN = {LAYER, f"{LAYER}/items", ITEM, f"{ITEM}/versions"} | {
+    f"{LAYER}/{name}" for name in ("schema", "queryables", "sortables")
+}
+"""Described for each collection by itself."""
 DOCUMENTS = {
     "/ogc": ("Landing", JSON),
     "/ogc/conformance": ("Conformance", JSON),
