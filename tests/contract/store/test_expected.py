@@ -14,9 +14,7 @@ from twin.store import Store
 
 def upsert(store: Store, name: str, **expected: int) -> int:
     rows = batch([{"id": i, "name": name} for i in expected])
-    return store.write(
-        LAYER, [rows], delivered(mode=Mode.UPSERT, source="posted", expected=expected)
-    ).commit
+    return store.write(LAYER, [rows], delivered(mode=Mode.UPSERT, source="posted", expected=expected)).commit
 
 
 def version(store: Store, ident: str = "a") -> int:
