@@ -16,7 +16,20 @@ from api.access import routes as own
 from api.access.gate import Gate
 from api.compress import Compress
 from api.limits import Limits
-from api.ogc import collections, editing, features, functions, landing, openapi, processes, schema, versions
+from api.ogc import (
+    collections,
+    editing,
+    features,
+    functions,
+    grids,
+    landing,
+    openapi,
+    processes,
+    schema,
+    styles,
+    versions,
+)
+from api.ogc import tiles as vector_tiles
 from api.proxy import Proxied
 from api.respond import IMMUTABLE, REVALIDATE
 from api.state import Twin
@@ -29,7 +42,8 @@ CSP = (
 )
 HASHED = ("assets/",)
 """Folders of the built viewer whose names change with their content."""
-OGC = (landing, functions, openapi, collections, schema, versions, features, editing, processes)
+VECTOR = (grids, vector_tiles, styles)
+OGC = (landing, functions, openapi, collections, schema, versions, features, editing, *VECTOR, processes)
 """Versions before features: an id may hold slashes."""
 ROUTERS = (*OGC, sensorthings, layers, places, things, tiles, live, own)
 

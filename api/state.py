@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from fastapi import Request
 
 from api.access.identity import NOBODY, Access
+from api.hot import Hot
 from api.hub import Hub
 from pipelines import bake
 from pipelines.ground import Grounds
@@ -33,6 +34,7 @@ class Twin:
     grounds: Grounds
     forest: Forest
     cache: TileCache
+    hot: Hot = field(default_factory=Hot)
     policy: Policy = field(default_factory=Policy.open)
     """What is seen: everything for the server's own work, the caller's rights in a route."""
     access: Access | None = None

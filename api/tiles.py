@@ -25,6 +25,7 @@ from pipelines.tile_cache import LEVEL
 from twin import stamps
 from twin.errors import InvalidParameter, TileNotFound
 from twin.moments import parse
+from twin.tile_matrix_sets import WEB_MERCATOR, mercator
 
 router = APIRouter(prefix="/tiles", tags=["tiles"])
 Here = Annotated[Twin, Depends(of)]
@@ -36,6 +37,7 @@ MVT = "application/vnd.mapbox-vector-tile"
 GLB = "model/gltf-binary"
 TERRAIN = "application/vnd.quantized-mesh;extensions=octvertexnormals"
 DEEPEST = 30
+LEVELS = len(WEB_MERCATOR.matrices)
 NOTHING = gzip.compress(b"", LEVEL, mtime=0)
 """How the cache keeps a tile that has no bytes."""
 NOW = "now"
@@ -164,7 +166,7 @@ def now(request: Request, layer: str, z: str, x: str, name: str, twin: Here) -> 
         address = terrain_address(z, x, y)
         return kept(request, twin, key, lambda: terrain_tiles.tile(ground, *address), TERRAIN)
     if suffix == "mvt":
-        return vector(request, layer, mercator_address(z, x, y), twin)
+        return vector(request, layer, mercator_address(z, x, y, LEVELS), twin)
     if suffix == "png":
         return picture(request, layer, mercator_address(z, x, y), twin)
     raise TileNotFound(f"no tiles .{suffix[:20]}; there are .terrain, .mvt and .png")
@@ -173,10 +175,12 @@ def now(request: Request, layer: str, z: str, x: str, name: str, twin: Here) -> 
 def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Twin) -> Response:
     """A vector tile; 204 where nothing is."""
     when = moments(single(request.query_params, {"at", "known", "v"}), twin)
-    key = vector_tiles.etag(twin.source, layer, address, **when, policy=twin.policy)
+    cell = mercator(*address)
+    asked = vector_tiles.Asked(layer=layer, at=when["at"], known=when["known"], policy=twin.policy)
+    key = vector_tiles.etag(twin.source, cell, asked)
 
     def make() -> bytes:
-        return vector_tiles.tile(twin.source, layer, address, **when, policy=twin.policy).body
+        return vector_tiles.tile(twin.source, cell, asked).body
 
     return kept(request, twin, key, make, MVT)
 
@@ -285,9 +289,9 @@ def terrain_address(z: str, x: str, y: str) -> tuple[int, int, int]:
     return level, whole(x, "x", 2 << level), whole(y, "y", 1 << level)
 
 
-def mercator_address(z: str, x: str, y: str) -> tuple[int, int, int]:
+def mercator_address(z: str, x: str, y: str, levels: int = DEEPEST) -> tuple[int, int, int]:
     """Level, column and row (from the north) of WebMercatorQuad."""
-    level = whole(z, "z", DEEPEST)
+    level = whole(z, "z", levels)
     return level, whole(x, "x", 1 << level), whole(y, "y", 1 << level)
 
 

@@ -1,12 +1,15 @@
-"""Layers as vector tiles (WebMercatorQuad), a pure function of address and moment.
+"""Layers as vector tiles of any tile matrix set: a pure function of place, moment, filter and rights.
 
-A tile holds at most `MOST` features, the largest first; what is smaller than a dot at that zoom is left
-out. Where more would be visible the tile says so (`VectorTile.left_out`).
+A tile holds at most `tile_rows.MOST` features, the largest first, and at most `HEAVIEST` bytes packed; what is
+smaller than a dot at that scale is left out, and small squares show where many such areas are. How many
+features are in the window but not drawn as they are is said (`VectorTile.left_out`).
 """
 
 from __future__ import annotations
 
+import math
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, cast
@@ -17,29 +20,41 @@ import shapely
 from numpy.typing import NDArray
 
 from layers.kind import Kind
+from pipelines import tile_rows
 from pipelines.bake import Source
 from tiles import mvt
-from twin import registry, stamps, tiling
-from twin.model import BBox, Layer, Query, Window
+from twin import cql2, registry, stamps
+from twin.model import OPEN, Filter, Interval, Layer, Query, Window
 from twin.moments import microseconds
 from twin.policy import Policy
-from twin.space import HILBERT_BITS
-from twin.stamps import View, meets
+from twin.stamps import View
 from twin.store import Store
-from twin.tree import cut
+from twin.tile_matrix_sets import WEB_MERCATOR, Cell, near, straight
 
-REVISION: Final = "m1"
-MOST: Final = 10_000
-"""Features of one tile; some 1.5 MB at the worst."""
-POINTS: Final = 4_000
-"""Points of one tile where points have to be thinned."""
-RANGES: Final = 500
-"""Ranges of keys in one question to the store."""
-DOT: Final = 2.0
-"""Grid units below which nothing but a point is drawn: an eighth of a pixel, so that the store need not read it."""
+REVISION: Final = "m2"
+HEAVIEST: Final = 500_000
+"""Bytes of a layer in a tile, as gzip packs them."""
 COLUMNS: Final = 24
 """Attribute columns of a tile."""
 MARGIN: Final = mvt.BUFFER / mvt.EXTENT
+NEIGHBOURS: Final = 1.0
+"""Tiles around the tile that a projection is asked for; far away it may make nonsense."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a tile shows: a layer at a moment, as far as a filter and rights go."""
+
+    layer: str
+    at: datetime | Interval
+    known: datetime
+    policy: Policy
+    filter: Filter | None = None
+
+    def view(self, source: Source) -> View:
+        """The layer's rows as seen at the moment, or at an interval's end."""
+        at = self.at if isinstance(self.at, datetime) else self.at.end or OPEN
+        return source.forest.view(self.layer, microseconds(at), microseconds(self.known))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,101 +65,116 @@ class VectorTile:
     """No bytes where there is nothing to draw."""
     drawn: int
     left_out: int
-    """Features that are visible in the window at that moment but too small or too many."""
+    """Features that are in the window at that moment but too small or too many to be drawn as they are."""
 
 
-def etag(
-    source: Source,
-    layer: str,
-    address: tuple[int, int, int],
-    *,
-    at: datetime,
-    known: datetime,
-    policy: Policy,
-) -> str:
+def etag(source: Source, cell: Cell, asked: Asked) -> str:
     """What names the tile's state: equal as long as nothing in its window changes.
 
     Raises:
         LayerNotFound: there is no such layer.
+        InvalidFilter, UnknownProperty: the filter does not fit it.
     """
-    described = source.store.layer(layer, policy).layer
-    view = source.forest.view(layer, microseconds(at), microseconds(known))
-    said = repr((described.columns, described.kind, policy.key))
+    described = source.store.layer(asked.layer, asked.policy).layer
+    span = None if isinstance(asked.at, datetime) else asked.at
+    own = cell.tms.document if cell.tms is not WEB_MERCATOR else None
+    said = repr(
+        (described.columns, described.kind, asked.policy.key, filter_key(asked, described), span, own)
+    )
     recipe = f"{REVISION}.{zlib.crc32(said.encode()):08x}"
-    return stamps.key(recipe, view.stamp(tiling.bbox(*address, margin=MARGIN)))
+    return stamps.key(recipe, asked.view(source).stamp(cell.bbox(MARGIN)))
 
 
-def tile(
-    source: Source,
-    layer: str,
-    address: tuple[int, int, int],
-    *,
-    at: datetime,
-    known: datetime,
-    policy: Policy,
-) -> VectorTile:
-    """The vector tile of a layer at an address (`twin.tiling.address`) and a moment.
+def filter_key(asked: Asked, layer: Layer) -> str:
+    """What names the filter however it is written; empty without one.
+
+    Raises:
+        InvalidFilter, UnknownProperty: it does not fit the layer.
+    """
+    if asked.filter is None:
+        return ""
+    return cql2.key(cql2.checked(asked.filter, cql2.queryables(layer.columns)))
+
+
+def tile(source: Source, cell: Cell, asked: Asked) -> VectorTile:
+    """The vector tile of a layer at a place.
 
     Raises:
         LayerNotFound: there is no such layer.
+        InvalidFilter, UnknownProperty: the filter does not fit it.
     """
-    described = source.store.layer(layer, policy).layer
-    view = source.forest.view(layer, microseconds(at), microseconds(known))
-    box = tiling.bbox(*address, margin=MARGIN)
-    visible = _visible(view, box)
-    windows = _windows(view, visible, described, address, box)
+    described = source.store.layer(asked.layer, asked.policy).layer
+    box = cell.bbox(MARGIN)
     columns = _columns(described)
-    query = Query(layer=layer, policy=policy, at=at, known=known, bbox=box, columns=columns)
-    tables = [_read(source.store, query, window) for window in windows]
-    rows = pa.concat_tables(tables) if tables else None
-    if rows is None or not rows.num_rows:
-        return VectorTile(body=b"", drawn=0, left_out=len(visible))
-    geometries = mvt.grid(_placed(rows, address))
-    drawn = int((~(shapely.is_missing(geometries) | shapely.is_empty(geometries))).sum())
-    body = mvt.encode(layer, geometries, rows.select(["id", *(c for c in columns if c in rows.column_names)]))
-    return VectorTile(body=body, drawn=drawn, left_out=max(len(visible) - drawn, 0))
+    query = Query(
+        layer=asked.layer,
+        policy=asked.policy,
+        at=asked.at,
+        known=asked.known,
+        bbox=box,
+        filter=asked.filter,
+        columns=columns,
+    )
+    if asked.filter is None and isinstance(asked.at, datetime):
+        places = tile_rows.seen(asked.view(source), box)
+    else:
+        # Rows that the filter leaves away are not counted either.
+        places = tile_rows.asked(source.store, query)
+    chosen = tile_rows.choose(places, described, cell)
+    rows, shapes, away = _shapes(source.store, query, chosen, cell)
+    body, drawn = _fitting(asked.layer, rows, shapes, columns)
+    return VectorTile(body=body, drawn=drawn, left_out=max(chosen.there - drawn - away, 0))
 
 
-def _read(store: Store, query: Query, window: Window) -> pa.Table:
-    return store.read(replace(query, window=window))
+def _shapes(
+    store: Store, query: Query, chosen: tile_rows.Chosen, cell: Cell
+) -> tuple[list[pa.Table], NDArray[np.object_], int]:
+    """The rows to draw, their shapes on the grid, and how many of them do not reach the tile."""
+    large, small = (_read(store, query, windows) for windows in (chosen.windows, chosen.signs))
+    placed = _placed(large, cell)
+    inside = mvt.cut(mvt.straightened(placed))
+    away = int((shapely.is_missing(inside) & ~shapely.is_missing(placed)).sum())
+    inside[shapely.is_missing(mvt.large(placed))] = None
+    signs = _signs(_placed(small, cell))
+    return [*large, *small], np.concatenate([mvt.snapped(inside), signs]), away
 
 
-def _visible(view: View, box: BBox) -> NDArray[np.int64]:
-    """The rows that are there at the moment and whose box meets the tile's."""
-    rows = np.flatnonzero(view.visible)
-    met = np.zeros(len(rows), bool)
-    for part in box.parts():
-        met |= meets(view.rows, rows, part.astuple())
-    return rows[met]
+def _read(store: Store, query: Query, windows: Iterable[Window]) -> list[pa.Table]:
+    return [store.read(replace(query, window=window)) for window in windows]
 
 
-def _windows(
-    view: View, visible: NDArray[np.int64], layer: Layer, address: tuple[int, int, int], box: BBox
-) -> list[Window]:
-    """What to ask of the store so that no more than `MOST` rows come, the largest of them."""
-    everywhere = ((0, 1 << 2 * HILBERT_BITS),)
-    sizes = view.rows.columns["size"][visible].astype(np.float32)
-    least = 0.0 if layer.geometry in ("Point", "Geometry", "Raster") else _dot(address, box)
-    sizes = sizes[sizes >= least]
-    if len(sizes) > MOST:
-        least = max(least, float(cut(sizes, MOST)))
-        if not (sizes >= least).any():
-            return _thinned(view, visible)
-    return [Window(keys=everywhere, size_min=least)] if len(sizes) else []
+def _signs(placed: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Squares in the middle of what is too small."""
+    box = np.round(shapely.bounds(placed).reshape(-1, 4))
+    half = tile_rows.SIGN // 2
+    x, y = (box[:, 0] + box[:, 2]) // 2, (box[:, 1] + box[:, 3]) // 2
+    out = np.asarray(shapely.box(x - half, y - half, x + half, y + half), object)
+    out[~np.isfinite(box).all(axis=1)] = None
+    return out
 
 
-def _dot(address: tuple[int, int, int], box: BBox) -> float:
-    """Metres of `DOT` grid units, where a metre is largest on the map."""
-    farthest = max(abs(box.south), abs(box.north)) if address[0] > 3 else 85.0
-    return tiling.metres(address[0], farthest) * DOT / mvt.EXTENT
+def _fitting(
+    layer: str, tables: list[pa.Table], shapes: NDArray[np.object_], columns: tuple[str, ...]
+) -> tuple[bytes, int]:
+    """The tile and how many features are in it; the smallest go while it is too heavy."""
+    held = np.flatnonzero(~shapely.is_missing(shapes))
+    if not len(held):
+        return b"", 0
+    rows = pa.concat_tables(tables, promote_options="permissive")
+    rows = rows.select(["id", *(c for c in columns if c in rows.column_names)])
+    by_size = held[np.argsort(-_extent(shapes[held]), kind="stable")]
+    while True:
+        mine = np.sort(by_size)
+        body = mvt.encode(layer, shapes[mine], rows.take(pa.array(mine)))
+        weight = len(body) if len(body) <= HEAVIEST else len(zlib.compress(body, 1))
+        if weight <= HEAVIEST or len(by_size) < 2:
+            return body, len(mine)
+        by_size = by_size[: max(int(len(by_size) * 0.95 * HEAVIEST / weight), 1)]
 
 
-def _thinned(view: View, visible: NDArray[np.int64]) -> list[Window]:
-    """`POINTS` rows spread evenly along the Hilbert curve, where size does not tell them apart."""
-    keys = np.sort(view.rows.columns["hkey"][visible])
-    chosen = np.unique(keys[np.linspace(0, len(keys) - 1, POINTS).astype(np.int64)]).tolist()
-    ranges = [(key, key + 1) for key in chosen]
-    return [Window(keys=tuple(ranges[i : i + RANGES])) for i in range(0, len(ranges), RANGES)]
+def _extent(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
+    bounds = shapely.bounds(shapes)
+    return np.asarray((bounds[:, 2:] - bounds[:, :2]).max(axis=1))
 
 
 def _columns(layer: Layer) -> tuple[str, ...]:
@@ -155,12 +185,30 @@ def _columns(layer: Layer) -> tuple[str, ...]:
     return tuple(sorted(own, key=lambda name: name not in first)[:COLUMNS])
 
 
-def _placed(rows: pa.Table, address: tuple[int, int, int]) -> NDArray[np.object_]:
-    """The rows' geometries in the tile's grid units."""
-    geometries = shapely.force_2d(shapely.from_wkb(np.asarray(rows["geom"], object)))
+def _placed(tables: list[pa.Table], cell: Cell) -> NDArray[np.object_]:
+    """The rows' geometries in the tile's grid units, not rounded; None where the projection has no place for one."""
+    if not tables:
+        return np.empty(0, object)
+    wkb = np.concatenate([np.asarray(t["geom"], object) for t in tables])
+    geometries = _bendable(shapely.force_2d(shapely.from_wkb(wkb)), cell)
+    placed = np.asarray(shapely.transform(geometries, lambda xy: cell.inside(xy) * mvt.EXTENT), object)
+    if not (cell.tms.degrees or cell.tms is WEB_MERCATOR):
+        xy, of = shapely.get_coordinates(placed, return_index=True)
+        placed[np.unique(of[~np.isfinite(xy).all(axis=1)])] = None
+    return placed
 
-    def project(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        across, down = tiling.inside(xy[:, 0], xy[:, 1], *address)
-        return np.column_stack([across, down]) * mvt.EXTENT
 
-    return np.asarray(shapely.transform(geometries, project), object)
+def _bendable(geometries: NDArray[np.object_], cell: Cell) -> NDArray[np.object_]:
+    """Geometries with vertices so close that what is straight in degrees may bend, and no farther than needed."""
+    out = np.array(geometries, object)
+    longest = straight(cell)
+    if math.isinf(longest):
+        return out
+    bounds = shapely.bounds(out)
+    if cell.tms is not WEB_MERCATOR:
+        window = near(cell, NEIGHBOURS)
+        far = np.flatnonzero(~shapely.covered_by(shapely.box(*bounds.T), window) & ~shapely.is_missing(out))
+        out[far] = shapely.intersection(shapely.make_valid(out[far]), window)
+    long = np.flatnonzero((bounds[:, 2:] - bounds[:, :2]).max(axis=1, initial=0) > longest)
+    out[long] = shapely.segmentize(out[long], longest)
+    return out

@@ -28,7 +28,7 @@ MOVE, DRAW, CLOSE = 1, 2, 7
 SMALLEST: Final = 8.0
 """Grid units squared below which a polygon is not drawn; a line is dropped below its root."""
 TOLERANCE: Final = 1.0
-"""Grid units by which a line or ring may be straightened."""
+"""Grid units by which a line may be straightened."""
 
 
 SHORT: Final = [bytes([v]) for v in range(128)] + [
@@ -79,36 +79,67 @@ def encode(name: str, geometries: NDArray[np.object_], properties: pa.Table) -> 
 
 
 def grid(geometries: NDArray[np.object_], smallest: float = SMALLEST) -> NDArray[np.object_]:
-    """Geometries cut to the tile with its buffer, straightened and put on the grid; None where nothing is left.
+    """Geometries cut to the tile with its buffer and put on the grid; None where nothing is left.
+
+    What becomes of a vertex depends on the vertex alone, so neighbours that share an edge go on sharing it,
+    in one tile and across tiles. Lines, which share only their ends, are straightened as well, before they are cut.
 
     Args:
         geometries: (n,) shapely in grid units, not rounded.
         smallest: grid units squared a polygon must have to be drawn.
     """
-    cut = _cut(geometries)
-    kind = shapely.get_dimensions(cut)
-    wide = kind > 0
-    cut[wide] = shapely.simplify(cut[wide], TOLERANCE, preserve_topology=False)
-    small = ((kind == 2) & (shapely.area(cut) < smallest)) | (
-        (kind == 1) & (shapely.length(cut) < np.sqrt(smallest))
+    return snapped(cut(straightened(large(geometries, smallest))))
+
+
+def large(geometries: NDArray[np.object_], smallest: float = SMALLEST) -> NDArray[np.object_]:
+    """The geometries, None where one is too small to be seen: as a whole, not as what a tile holds of it."""
+    out = np.array(geometries, object)
+    kind = shapely.get_dimensions(out)
+    small = ((kind == 2) & (shapely.area(out) < smallest)) | (
+        (kind == 1) & (shapely.length(out) < np.sqrt(smallest))
     )
-    cut[small | shapely.is_empty(cut)] = None
-    rounded = shapely.transform(cut, np.rint)
-    broken = ~shapely.is_valid(rounded) & (kind == 2)
-    if broken.any():
-        rounded[broken] = shapely.set_precision(shapely.make_valid(cut[broken]), 1.0)
-    return np.asarray(rounded, object)
+    out[small] = None
+    return out
 
 
-def _cut(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+def straightened(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The geometries, lines without the vertices that are not seen."""
+    out = np.array(geometries, object)
+    lines = np.flatnonzero((shapely.get_dimensions(out) == 1) & (shapely.get_num_coordinates(out) > 2))
+    out[lines] = shapely.simplify(out[lines], TOLERANCE, preserve_topology=False)
+    return out
+
+
+def snapped(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The geometries on the grid: each vertex at the nearest whole place; what crosses itself there is mended."""
+    rounded = np.asarray(shapely.transform(geometries, np.rint), object)
+    areas = np.flatnonzero(shapely.get_dimensions(rounded) == 2)
+    broken = areas[~shapely.is_valid(rounded[areas])]
+    if len(broken):
+        rounded[broken] = shapely.set_precision(shapely.make_valid(geometries[broken]), 1.0)
+    rounded[shapely.is_empty(rounded)] = None
+    return rounded
+
+
+def cut(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    """What the tile and its buffer hold of geometries; None where that is nothing."""
     low, high = -float(BUFFER), float(EXTENT + BUFFER)
     bounds = shapely.bounds(geometries)
     out = np.array(geometries, object)
-    across = (bounds[:, :2] < low).any(axis=1) | (bounds[:, 2:] > high).any(axis=1)
-    box = shapely.box(low, low, high, high)
-    shapely.prepare(box)
-    out[across] = shapely.intersection(shapely.make_valid(out[across]), box)
+    out[(bounds[:, 2:] < low).any(axis=1) | (bounds[:, :2] > high).any(axis=1)] = None
+    across = np.flatnonzero((bounds[:, :2] < low).any(axis=1) | (bounds[:, 2:] > high).any(axis=1))
+    if len(across):
+        box = shapely.box(low, low, high, high)
+        shapely.prepare(box)
+        out[across] = shapely.intersection(_mended(out[across]), box)
+        out[shapely.is_empty(out)] = None
     return out
+
+
+def _mended(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    broken = np.flatnonzero(~shapely.is_valid(geometries) & ~shapely.is_missing(geometries))
+    geometries[broken] = shapely.make_valid(geometries[broken])
+    return geometries
 
 
 def _features(geometries: NDArray[np.object_], kind: int) -> tuple[NDArray[np.int64], list[bytes]]:
@@ -153,7 +184,24 @@ def _rings(parts: NDArray[np.object_], owner: NDArray[np.int64], kind: int) -> R
         # a ring's last point is its first
         last = np.append(of[1:] != of[:-1], len(of) > 0)[: len(of)]
         xy, of = xy[~last], of[~last]
+    bends = _bends(xy, of, closed=kind == POLYGON)
+    xy, of = xy[bends], of[bends]
     return _oriented(xy, of, owner[index], hole, index, kind)
+
+
+def _bends(xy: NDArray[np.int64], of: NDArray[np.int64], *, closed: bool) -> NDArray[np.bool_]:
+    """Which vertices are needed: all but those on the straight way from the one before to the one after."""
+    if not len(of):
+        return np.empty(0, bool)
+    here = np.arange(len(of))
+    opens, ends = np.append(True, of[1:] != of[:-1]), np.append(of[1:] != of[:-1], True)
+    firsts, lasts = here[opens], here[ends]
+    part = np.cumsum(opens) - 1
+    before = np.where(opens, lasts[part] if closed else here, here - 1)
+    after = np.where(ends, firsts[part] if closed else here, here + 1)
+    there, on = xy - xy[before], xy[after] - xy
+    turns = there[:, 0] * on[:, 1] != there[:, 1] * on[:, 0]
+    return np.asarray(turns | ((there * on).sum(axis=1) <= 0))
 
 
 def _oriented(

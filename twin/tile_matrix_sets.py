@@ -338,23 +338,6 @@ BUILT: Final = (
 # Those that a site brings along
 
 
-def registered(home: Path | None) -> dict[str, TileMatrixSet]:
-    """The sets by name: those built in, and the JSON files of `<home>/tilematrixsets/`.
-
-    Raises:
-        UnreadableFile: a file is no tile matrix set; names the file and what is wrong.
-    """
-    found = {one.id: one for one in BUILT}
-    for path in sorted((home / FOLDER).glob("*.json")) if home else ():
-        own = load(path)
-        if own.id in found:
-            raise UnreadableFile(
-                f"{FOLDER}/{path.name}: there is a tile matrix set {own.id!r} already; name it otherwise"
-            )
-        found[own.id] = own
-    return found
-
-
 def load(path: Path) -> TileMatrixSet:
     """The tile matrix set of a JSON file (17-083r4, clause 7.1).
 

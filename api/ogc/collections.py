@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from api.ogc import conformance, crs
+from api.ogc import conformance, crs, tilesets
 from api.ogc.documents import COMMON, answer
 from api.ogc.formats import formats
 from api.ogc.links import HTML, RELATION, SCHEMA, collection_root, link, root
@@ -70,6 +70,7 @@ def _links(request: Request, state: LayerState) -> list[dict[str, str]]:
             link(f"{here}/{name}", f"{RELATION}/{name}", SCHEMA)
             for name in ("schema", "queryables", "sortables")
         ),
+        *(tilesets.collection_links(request, state.layer.id) if state.layer.geometry != "Raster" else ()),
         link(root(request), "root"),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.ogc import filters
+from api.ogc import filters, tiles
 from twin.model import LayerState
 
 SPEC = "http://www.opengis.net/spec"
@@ -38,7 +38,7 @@ PROCESSES = (
     f"{SPEC}/ogcapi-processes-1/1.0/conf/ogc-process-description",
     f"{SPEC}/ogcapi-processes-1/1.0/conf/json",
 )
-SERVER = [*COMMON, *READ, *WRITE, *PROCESSES]
+SERVER = [*COMMON, *READ, *WRITE, *tiles.CONFORMANCE, *PROCESSES]
 """Of the whole server."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from api.ogc import tilesets
 from api.ogc.conformance import SERVER
 from api.ogc.documents import COMMON, answer
 from api.ogc.links import HTML, RELATION, link, root
@@ -34,6 +35,7 @@ def landing(request: Request, twin: Annotated[Twin, Depends(of)]) -> Response:
             link(f"{base}/collections", "data"),
             link(f"{base}/collections", f"{RELATION}/data"),
             link(f"{base}/processes", f"{RELATION}/processes"),
+            *tilesets.landing_links(request),
             link(str(request.base_url), "service-doc", HTML),
         ],
     }

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import shapely
 
-from pipelines import bake, vector_tiles
+from pipelines import bake, tile_rows, vector_tiles
 from twin import tiling
 from twin.errors import LayerNotFound
 from twin.forest import Forest
@@ -18,6 +18,7 @@ from twin.memory.store import MemoryStore
 from twin.model import Column, Delivery, Layer, Mode, Titles
 from twin.policy import Policy
 from twin.table import TIMESTAMP, Batch
+from twin.tile_matrix_sets import mercator
 
 OPEN = Policy.open()
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -70,12 +71,17 @@ def around(z: int, lon: float = LON, lat: float = LAT) -> tuple[int, int, int]:
 
 def tile(into: bake.Source, address, **moment: datetime) -> vector_tiles.VectorTile:
     moment = {"at": START + timedelta(days=30), "known": START + timedelta(days=30), **moment}
-    return vector_tiles.tile(into, "地块", address, **moment, policy=OPEN)
+    return vector_tiles.tile(into, mercator(*address), asked(**moment))
 
 
 def etag(into: bake.Source, address, **moment: datetime) -> str:
     moment = {"at": START + timedelta(days=30), "known": START + timedelta(days=30), **moment}
-    return vector_tiles.etag(into, "地块", address, **moment, policy=OPEN)
+    return vector_tiles.etag(into, mercator(*address), asked(**moment))
+
+
+def asked(**said) -> vector_tiles.Asked:
+    moment = START + timedelta(days=30)
+    return vector_tiles.Asked(**{"layer": "地块", "at": moment, "known": moment, "policy": OPEN, **said})
 
 
 def features(found: vector_tiles.VectorTile) -> dict:
@@ -113,7 +119,7 @@ def test_what_is_too_small_to_see_is_left_out_and_counted():
 
 
 def test_a_full_tile_holds_the_largest(monkeypatch):
-    monkeypatch.setattr(vector_tiles, "MOST", 5)
+    monkeypatch.setattr(tile_rows, "MOST", 5)
     into = source()
     random = np.random.default_rng(1)
     write(into, [square(50 + i, LON + x) for i, x in enumerate(random.uniform(-0.001, 0.001, 40))])
@@ -123,9 +129,9 @@ def test_a_full_tile_holds_the_largest(monkeypatch):
 
 
 def test_too_many_points_are_thinned_evenly(monkeypatch):
-    monkeypatch.setattr(vector_tiles, "MOST", 50)
-    monkeypatch.setattr(vector_tiles, "POINTS", 20)
-    monkeypatch.setattr(vector_tiles, "RANGES", 7)
+    monkeypatch.setattr(tile_rows, "MOST", 50)
+    monkeypatch.setattr(tile_rows, "POINTS", 20)
+    monkeypatch.setattr(tile_rows, "RANGES", 7)
     into = source()
     random = np.random.default_rng(1)
     places = random.uniform(-0.01, 0.01, (200, 2)) + np.array([LON, LAT])

@@ -18,7 +18,7 @@ from twin.errors import InvalidParameter, TileNotFound, UnreadableFile
 from twin.model import BBox
 
 REGISTERED = ("WebMercatorQuad", "WorldCRS84Quad", "WorldMercatorWGS84Quad")
-ALL = sets.registered(None)
+ALL = {one.id: one for one in sets.BUILT}
 COUNTY = {
     "id": "County",
     "title": "县独立网格",
@@ -80,10 +80,9 @@ def test_every_set_is_one_to_morecantile():
 
 
 def test_a_sites_own_grid_has_northing_first_and_the_places_that_proj_gives(tmp_path):
-    folder = tmp_path / sets.FOLDER
-    folder.mkdir()
-    (folder / "county.json").write_bytes(orjson.dumps(COUNTY))
-    cell = sets.place(sets.registered(tmp_path)["County"], "fine", "10", "20")
+    file = tmp_path / "county.json"
+    file.write_bytes(orjson.dumps(COUNTY))
+    cell = sets.place(sets.load(file), "fine", "10", "20")
     side = 16 * 256
     assert cell.bounds() == (
         400_000 + 20 * side,
@@ -123,11 +122,10 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, where, value, said):
     for step in where[:-1]:
         inner = inner[step]
     inner[where[-1]] = value
-    folder = tmp_path / sets.FOLDER
-    folder.mkdir()
-    (folder / "county.json").write_bytes(orjson.dumps(wrong))
+    file = tmp_path / "county.json"
+    file.write_bytes(orjson.dumps(wrong))
     with pytest.raises(UnreadableFile, match=said) as error:
-        sets.registered(tmp_path)
+        sets.load(file)
     assert "county.json" in str(error.value)
 
 
