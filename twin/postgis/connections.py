@@ -86,7 +86,11 @@ class Connections:
             "jit": "off",
         }
         said = ", ".join(f"set_config({quoted(n)}, {quoted(v)}, false)" for n, v in settings.items())
-        session.rows(f"SELECT {said}")
+        try:
+            session.rows(f"SELECT {said}")
+        except BaseException:
+            session.close()
+            raise
         return session
 
     def _back(self, session: PostGISSession, limited: bool) -> None:  # noqa: FBT001

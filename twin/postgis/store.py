@@ -61,9 +61,13 @@ class PostGISStore(Reads, Writes, Observed):
         self._telling = threading.RLock()
         self._untold: deque[Change] = deque()
         self._connections = Connections(url, path="pg_catalog", seconds=seconds)
-        with self._connections.session(limited=False) as session:
-            self._connections.path = setup.ready(session)
-            self._load(session)
+        try:
+            with self._connections.session(limited=False) as session:
+                self._connections.path = setup.ready(session)
+                self._load(session)
+        except BaseException:
+            self._connections.close()
+            raise
         self._watch = Watch(url, setup.SCHEMA, self._heard)
 
     def close(self) -> None:
