@@ -1,0 +1,355 @@
+"""Two counties that differ in hidden things alone answer alike, byte for byte, at every door."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import shapely
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.home import INCIDENTS, described
+from api.hub import Hub
+from api.live import backlog, event, visible
+from api.state import Twin
+from pipelines.ground import Grounds
+from pipelines.search import Index
+from pipelines.tile_cache import TileCache
+from twin.forest import Forest
+from twin.memory.store import MemoryStore
+from twin.model import Column, Delivery, Layer, Mode, Titles
+from twin.policy import Policy, Principal
+from twin.rules import Rules, parse
+from twin.settings import Settings
+from twin.table import TIMESTAMP, Batch
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BUILDINGS = Layer(
+    id="buildings",
+    kind="buildings",
+    title=Titles(zh="建筑", en="Buildings"),
+    geometry="Polygon",
+    columns=(
+        Column(name="name"),
+        Column(name="height", type="number", unit="m"),
+        Column(name="owner"),
+        Column(name="level", type="integer"),
+    ),
+)
+SENSORS = Layer(
+    id="sensors",
+    kind="sensors",
+    title=Titles(zh="传感器", en="Sensors"),
+    geometry="Point",
+    columns=(Column(name="name"), Column(name="level", type="integer")),
+)
+SECRET = replace(BUILDINGS, id="secret", title=Titles(zh="秘密", en="Secret"))
+LAWS = {
+    "rows": 'rows = "level = 1"\ncolumns = { owner = "hidden" }',
+    "masked": 'rows = "level = 1"\ncolumns = { owner = { masked = "***" } }',
+    "snapped": 'rows = "level = 1"\ncolumns = { owner = "hidden" }\nsnap = 200',
+    "clipped": 'rows = "level = 1"\ncolumns = { owner = "masked" }\narea = "POLYGON ((116.3 39.8, 116.6 39.8, 116.6 40, 116.3 40, 116.3 39.8))"\narea_mode = "clip"',
+    "generalised": 'rows = "level = 1"\ncolumns = { owner = "hidden" }\ngeneralise = 5\ntime = ["2020-01-01", ".."]',
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What one county hides: other owners, other rows, another layer, other readings."""
+
+    owners: str
+    rows: tuple[tuple[str, float], ...]
+    """Height and place of each hidden building."""
+    reading: float
+
+
+def rows(owner: str, hidden: Hidden, later: int) -> pa.Table:
+    seen = [(f"B{n}", f"楼 {n}", 10.0 + n + later, f"{owner} {n}", 1, 116.40 + 0.001 * n) for n in range(6)]
+    unseen = [
+        (f"X{n}", f"secret {n}", h, owner, 2, 116.40 + place) for n, (h, place) in enumerate(hidden.rows)
+    ]
+    ids, names, heights, owners, levels, places = (list(c) for c in zip(*seen, *unseen, strict=True))
+    squares = [shapely.box(x, 39.9, x + 0.0004, 39.9003) for x in places]
+    return pa.table(
+        {
+            "id": ids,
+            "geom": pa.array(shapely.to_wkb(squares), pa.binary()),
+            "valid_from": pa.nulls(len(ids), TIMESTAMP),
+            "valid_to": pa.nulls(len(ids), TIMESTAMP),
+            "dated": ["survey"] * len(ids),
+            "row": list(range(len(ids))),
+            "name": names,
+            "height": heights,
+            "owner": owners,
+            "level": pa.array(levels, pa.int64()),
+        }
+    )
+
+
+class Clock:
+    """Stands still between deliveries, so that no answer depends on the hour of the test."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def county(folder: Path, hidden: Hidden, policy: Policy) -> Twin:
+    clock = Clock()
+    store = MemoryStore(now=clock)
+    settings_ = Settings(home=folder, max_limit=100)
+    store.describe(described(INCIDENTS))
+    for later in (0, 1):
+        delivery = Delivery(source="survey", at=datetime(2025, 1 + later, 1, tzinfo=UTC), mode=Mode.SNAPSHOT)
+        clock.now += timedelta(hours=1)
+        store.write(BUILDINGS, [Batch(crs=None, table=rows(hidden.owners, hidden, later))], delivery)
+    clock.now += timedelta(hours=1)
+    store.write(SECRET, [Batch(crs=None, table=rows(hidden.owners, hidden, 0))], delivery)
+    clock.now += timedelta(hours=1)
+    points = rows("", hidden, 0).select(
+        ["id", "geom", "valid_from", "valid_to", "dated", "row", "name", "level"]
+    )
+    places = shapely.to_wkb(shapely.centroid(shapely.from_wkb(points["geom"].to_numpy())))
+    points = points.set_column(1, "geom", pa.array(places, pa.binary()))
+    store.write(SENSORS, [Batch(crs=None, table=points)], delivery)
+    things = points["id"].to_pylist()
+    named = {"layer": ["sensors"] * len(things), "thing": things, "name": things, "observed_property": ["level"] * len(things), "unit": ["m"] * len(things)}  # fmt: skip
+    declared = store.declare(pa.table(named))
+    values = [hidden.reading if t.startswith("X") else 1.5 for t in things]
+    times = [datetime(2025, 12, 31, tzinfo=UTC)] * len(things)
+    clock.now += timedelta(hours=1)
+    store.observe(
+        pa.table({"datastream": declared["id"], "time": pa.array(times, TIMESTAMP), "value": values}),
+        source="x",
+    )
+    clock.now += timedelta(hours=1)
+    twin = Twin(
+        settings=settings_,
+        store=store,
+        hub=Hub(),
+        index=Index(settings_.index),
+        cache=TileCache(folder / "cache"),
+        forest=Forest(store),
+        grounds=Grounds(store, settings_.rasters),
+        policy=policy,
+        now=clock,
+    )
+    for name in ("buildings", "secret", "sensors"):
+        twin.index.update(store, name, None, store.last())
+    twin.ready.set()
+    return twin
+
+
+def policy_of(law: str) -> Policy:
+    area = "" if "area" in law else 'area = "POLYGON ((116 39, 117 39, 117 41, 116 41, 116 39))"\n'
+    text = f'[[rule]]\nrole = "r"\nlayers = ["buildings", "sensors", "incidents"]\n{area}{law}\n'
+    sensors = "\n".join(
+        line for line in text.splitlines() if not line.startswith(("columns", "snap", "generalise"))
+    )
+    grants = parse(
+        text.replace('"buildings", "sensors", "incidents"', '"buildings"')
+        + sensors.replace('"buildings", "sensors", "incidents"', '"sensors"')
+    )
+    return Policy.of(tuple(rule.grant for rule in grants))
+
+
+DOORS = [
+    "/api/layers",
+    "/api/layers/buildings",
+    "/api/layers/sensors",
+    "/api/layers/secret",
+    "/api/layers/buildings/quarantine",
+    "/api/layers/secret/quarantine",
+    "/api/changes",
+    "/api/changes?after=1&limit=2",
+    "/api/search?q=secret",
+    "/api/search?q=%E6%A5%BC",
+    "/api/search?q=X0",
+    "/api/search?q=alpha",
+    "/api/search?q=b",
+    "/api/pick?lon=116.4002&lat=39.9001&radius=500",
+    "/api/here?lon=116.4002&lat=39.9001&radius=500",
+    "/ogc",
+    "/ogc/conformance",
+    "/ogc/api",
+    "/ogc/collections",
+    "/ogc/collections/secret",
+    "/ogc/collections/secret/items",
+    "/ogc/collections/buildings",
+    "/ogc/collections/buildings/queryables",
+    "/ogc/collections/buildings/sortables",
+    "/ogc/collections/buildings/schema",
+    "/ogc/collections/buildings/items",
+    "/ogc/collections/buildings/items?limit=2",
+    "/ogc/collections/buildings/items?sortby=-height",
+    "/ogc/collections/buildings/items?sortby=-owner",
+    "/ogc/collections/buildings/items?owner=alpha",
+    "/ogc/collections/buildings/items?filter=owner%3D%27alpha%27",
+    "/ogc/collections/buildings/items?filter=nowhere%3D%27alpha%27",
+    "/ogc/collections/buildings/items?filter=height%3E11",
+    "/ogc/collections/buildings/items?bbox=116,39,116.42,40",
+    "/ogc/collections/buildings/items?datetime=2025-01-15T00:00:00Z",
+    "/ogc/collections/buildings/items?datetime=../..",
+    "/ogc/collections/buildings/items?f=csv",
+    "/ogc/collections/buildings/items?f=html",
+    "/ogc/collections/buildings/items?properties=owner",
+    "/ogc/collections/buildings/items/B1",
+    "/ogc/collections/buildings/items/X0",
+    "/ogc/collections/buildings/items/X0/versions",
+    "/ogc/collections/buildings/items/B1/versions",
+    "/ogc/collections/sensors/items",
+    "/tiles/buildings/tileset.json",
+    "/tiles/secret/tileset.json",
+    "/tiles/buildings/@2025-01-15T00:00:00Z/tileset.json",
+    "/tiles/buildings/0/0/0.mvt",
+    "/tiles/buildings/14/13489/6208.mvt",
+    "/tiles/buildings/16/53958/24834.mvt",
+    "/tiles/sensors/14/13489/6208.mvt",
+    "/tiles/secret/14/13489/6208.mvt",
+    "/tiles/map/14/13489/6208.png",
+    "/tiles/map/17/107916/49668.png",
+    "/tiles/ground/layer.json",
+    "/sta/v1.1/Datastreams",
+    "/sta/v1.1/Datastreams?$count=true",
+    "/sta/v1.1/Datastreams(1)",
+    "/sta/v1.1/Datastreams(7)",
+    "/sta/v1.1/Datastreams(7)/Observations",
+    "/sta/v1.1/Datastreams(1)/Observations",
+    "/ogc/processes",
+]
+
+
+@contextmanager
+def opened(hidden: Hidden, policy: Policy) -> Iterator[tuple[Twin, TestClient]]:
+    with TemporaryDirectory() as folder:
+        twin = county(Path(folder), hidden, policy)
+        with TestClient(create_app(twin, static=Path(folder)), raise_server_exceptions=False) as client:
+            yield twin, client
+
+
+def told(client: TestClient, path: str) -> tuple[int, dict[str, str], bytes]:
+    answer = client.get(path)
+    headers = {k: v for k, v in answer.headers.items() if k not in ("date", "x-request-id", "server-timing")}
+    return answer.status_code, headers, answer.content
+
+
+def tiles_below(client: TestClient) -> Iterator[tuple[str, tuple[int, dict[str, str], bytes]]]:
+    waiting = ["/tiles/buildings/tileset.json"]
+    while waiting:
+        path = waiting.pop()
+        answer = told(client, path)
+        yield path, answer
+        if path.endswith(".json"):
+            waiting += uris(json.loads(answer[2]).get("root", {}))
+
+
+def uris(tile: dict[str, Any]) -> list[str]:
+    own = [tile["content"]["uri"]] if "content" in tile else []
+    return own + [u for child in tile.get("children", []) for u in uris(child)]
+
+
+def everything(twin: Twin, client: TestClient) -> dict[str, Any]:
+    said: dict[str, Any] = {path: told(client, path) for path in DOORS}
+    said |= dict(tiles_below(client))
+    path = "/ogc/collections/buildings/items?limit=2"
+    for n in itertools.count():
+        body = client.get(path).json()
+        said[f"page {n}"] = body
+        path = next((link["href"] for link in body["links"] if link["rel"] == "next"), "")
+        if not path:
+            break
+    impact = {"inputs": {"lon": 116.4002, "lat": 39.9001, "radius": 800}}
+    answer = client.post("/ogc/processes/impact/execution", json=impact)
+    said["impact"] = answer.status_code, answer.content
+    said["live"] = [e.encode() for e in backlog(twin, 0)]
+    whole = twin.store.changes(policy=Policy.open())
+    events = (visible(twin, event(twin.store, replace(twin, policy=Policy.open()), c)) for c in whole)
+    said["live now"] = [e.encode() for e in events if e]
+    return said
+
+
+HIDDEN = st.builds(
+    Hidden,
+    owners=st.sampled_from(["alpha", "beta"]),
+    rows=st.lists(st.tuples(st.floats(1, 300), st.floats(-0.01, 0.01)), max_size=4).map(tuple),
+    reading=st.floats(-9, 9),
+)
+
+
+@pytest.mark.parametrize("law", LAWS)
+@settings(
+    max_examples=2,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+@given(one=HIDDEN, other=HIDDEN)
+def test_what_is_hidden_changes_no_answer(law: str, one: Hidden, other: Hidden) -> None:
+    policy = policy_of(LAWS[law])
+    with opened(one, policy) as first, opened(other, policy) as second:
+        here, there = everything(*first), everything(*second)
+    assert here.keys() == there.keys()
+    for path, answer in here.items():
+        assert answer == there[path], path
+        assert b"secret" not in repr(answer).replace(path, "").encode() or "secret" in path, path
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_hidden_thing_is_like_one_that_never_was(law: str) -> None:
+    hidden = Hidden("alpha", ((250.0, 0.002),), 3.0)
+    with opened(hidden, policy_of(LAWS[law])) as (_, client):
+        for one, never in (
+            ("/ogc/collections/secret", "/ogc/collections/nowhere"),
+            ("/tiles/secret/tileset.json", "/tiles/nowhere/tileset.json"),
+            ("/tiles/secret/14/13489/6208.mvt", "/tiles/nowhere/14/13489/6208.mvt"),
+            ("/api/layers/secret", "/api/layers/nowhere"),
+            ("/ogc/collections/buildings/items/X0", "/ogc/collections/buildings/items/Y0"),
+            ("/sta/v1.1/Datastreams(7)", "/sta/v1.1/Datastreams(8)"),
+        ):
+            a, b = client.get(one), client.get(never)
+            assert a.status_code == b.status_code == 404
+            word = one.rpartition("/")[2] if "items" in one or "sta" in one else "secret"
+            other = never.rpartition("/")[2] if "items" in never or "sta" in never else "nowhere"
+            numbers = (("(7)", "(8)"), ("7", "8")) if "sta" in one else ((word, other),)
+            text = a.text
+            for x, y in numbers:
+                text = text.replace(x, y)
+            assert text == b.text
+
+
+def test_a_cached_tile_of_somebody_else_is_not_there() -> None:
+    """T08: the address of a tile of those who see more, guessed or handed on, gives nothing."""
+    hidden = Hidden("alpha", ((250.0, 0.002),), 3.0)
+    with opened(hidden, Policy.open()) as (twin, client):
+        paths = [p for p, _ in tiles_below(client)]
+        contents = [p for p in paths if p.endswith(".glb")]
+        assert contents
+        app = create_app(replace(twin, policy=policy_of(LAWS["rows"])), static=twin.settings.home)
+        with TestClient(app, raise_server_exceptions=False) as public:
+            for path in contents:
+                assert public.get(path).status_code == 404
+
+
+def test_a_grant_to_two_groups_opens_a_layer_to_nobody_else(tmp_path: Path) -> None:
+    """A15."""
+    (tmp_path / "rules.toml").write_text(
+        '[[rule]]\nroles = ["a", "b"]\nlayers = ["buildings"]\n[[rule]]\nrole = "a"\nlayers = "*"\n', "utf-8"
+    )
+    rules = Rules.load(tmp_path)
+    for roles, there in (({"a"}, True), ({"b"}, True), ({"c"}, False), (set(), False)):
+        policy = rules.policy(Principal(id="x", roles=frozenset({"anonymous", *roles})))
+        assert bool(policy.of_layer(BUILDINGS)) is there
