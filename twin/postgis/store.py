@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import ClassVar, Final, cast
 
+import adbc_driver_manager as adbc
 import orjson
 
 from twin.dialects import Dialect
@@ -138,8 +139,9 @@ class PostGISStore(Reads, Writes, Observed):
         try:
             with self._asked() as session:
                 self._notice(session)
-        except TwinError as error:
-            log.info("the database does not answer: %s", error)
+        except (TwinError, adbc.Error) as error:
+            # It goes on whatever happens: the next look may do better.
+            log.warning("no look at the database: %s", error)
         self._tell()
 
     # Order

@@ -9,8 +9,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from adbc_driver_postgresql import dbapi
 from postgres_support import TEMPLATE, database, running, shared
 from store_support import LAYER, OPEN_POLICY, Clock, batch, day, delivered, ids, query
 
@@ -122,16 +124,14 @@ def test_a_killed_writer_leaves_whole_commits_and_no_lock(url: str) -> None:
 def test_a_read_behind_a_lock_ends_at_the_time_limit(url: str, tmp_path: Path) -> None:
     store = PostGISStore(url, seconds=0.3)
     store.write(LAYER, [batch([{"id": "a"}])], delivered(day(2021)))
-    cluster = shared()
-    from adbc_driver_postgresql import dbapi
-
+    cluster, name = shared(), urlsplit(url).path[1:]
     with dbapi.connect(url) as holder:
         with holder.cursor() as cursor:
             cursor.execute("LOCK TABLE twin.live_1 IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(TimeLimit):
             store.read(query())
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        assert cluster.run(waiting, database=url.rpartition("/")[2].partition("?")[0]) == [(0,)]
+        assert cluster.run(waiting, database=name) == [(0,)]
         assert store.last() == 1
         holder.rollback()
     assert ids(store) == ["a"]
