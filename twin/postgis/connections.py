@@ -94,14 +94,14 @@ class Connections:
         return session
 
     def _back(self, session: PostGISSession, limited: bool) -> None:  # noqa: FBT001
-        if session.littered and not session.broken:
+        if session.littered and not session.failed:
             self._swept(session)
         with self._lock:
             if session.broken:
                 # What one found out holds for those that were open beside it.
                 gone = [session, *self._idle[True], *self._idle[False]]
                 self._idle = {True: [], False: []}
-            elif self._closed:
+            elif self._closed or session.failed:
                 gone = [session]
             else:
                 self._idle[limited].append(session)

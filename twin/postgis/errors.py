@@ -18,9 +18,8 @@ STATES: Final[dict[str, tuple[type[TwinError], str]]] = {
     "25006": (StoreDown, "the database takes no writes; it may be a standby"),
 }
 """By SQLSTATE (PostgreSQL, appendix A)."""
-GONE: Final = ("08", "57P", "25P02")
-"""Beginnings of SQLSTATE that mean that the connection is of no more use: it is gone, or stuck in a failed
-transaction that nobody of ours is in."""
+GONE: Final = ("08", "57P")
+"""Classes of SQLSTATE that mean that the server or the connection is gone."""
 
 
 def lost(error: adbc.Error) -> bool:

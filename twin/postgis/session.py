@@ -28,6 +28,8 @@ class PostGISSession:
         self.connection = connection
         self.broken = False
         """Whether it is of no more use."""
+        self.failed = False
+        """Whether a statement failed: the driver leaves a failed one with values in a transaction of its own."""
         self.littered = False
         """Whether there are temporary tables."""
         self._cursor = connection.cursor()
@@ -118,6 +120,7 @@ class PostGISSession:
         try:
             yield
         except adbc.Error as error:
+            self.failed = True
             self.broken = self.broken or errors.lost(error)
             said = errors.ours(error)
             if said is None:
