@@ -23,8 +23,8 @@ POINTS: Final = 4_000
 """Points of one tile where points have to be thinned, and signs of what is too small."""
 RANGES: Final = 500
 """Ranges of keys in one question to the store."""
-DOT: Final = 2.0
-"""Grid units below which nothing but a point is drawn: a quarter of a pixel, so that the store need not read it."""
+DOT: Final = 3.0
+"""Grid units below which nothing but a point is drawn: a third of a pixel, so that the store need not read it."""
 SIGN: Final = 4.0
 """Grid units of the square that stands for as much area of things too small to draw."""
 EVERYWHERE: Final = ((0, 1 << 2 * HILBERT_BITS),)

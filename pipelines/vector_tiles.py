@@ -104,6 +104,8 @@ def tile(source: Source, cell: Cell, asked: Asked) -> VectorTile:
         InvalidFilter, UnknownProperty: the filter does not fit it.
     """
     described = source.store.layer(asked.layer, asked.policy).layer
+    if not asked.policy.draws(described, cell.matrix.scale):
+        return VectorTile(body=b"", drawn=0, left_out=0)
     box = cell.bbox(MARGIN)
     columns = _columns(described)
     query = Query(
@@ -190,7 +192,7 @@ def _placed(tables: list[pa.Table], cell: Cell) -> NDArray[np.object_]:
     if not tables:
         return np.empty(0, object)
     wkb = np.concatenate([np.asarray(t["geom"], object) for t in tables])
-    geometries = _bendable(shapely.force_2d(shapely.from_wkb(wkb)), cell)
+    geometries = _bendable(shapely.from_wkb(wkb), cell)
     placed = np.asarray(shapely.transform(geometries, lambda xy: cell.inside(xy) * mvt.EXTENT), object)
     if not (cell.tms.degrees or cell.tms is WEB_MERCATOR):
         xy, of = shapely.get_coordinates(placed, return_index=True)

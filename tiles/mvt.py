@@ -7,10 +7,7 @@ in zig-zag code.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,22 +16,21 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
+from tiles import ragged
+from tiles.ragged import Ragged
+
 MEDIA_TYPE: Final = "application/vnd.mapbox-vector-tile"
 EXTENT: Final = 4096
 BUFFER: Final = 64
 """Grid units kept around the tile, so that outlines and lines do not end at its edge."""
 POINT, LINE, POLYGON = 1, 2, 3
 MOVE, DRAW, CLOSE = 1, 2, 7
-SMALLEST: Final = 8.0
+SINGLE: Final = 3
+"""The last of shapely's types that are not made of others."""
+SMALLEST: Final = 4.0
 """Grid units squared below which a polygon is not drawn; a line is dropped below its root."""
 TOLERANCE: Final = 1.0
 """Grid units by which a line may be straightened."""
-
-
-SHORT: Final = [bytes([v]) for v in range(128)] + [
-    bytes([v & 0x7F | 0x80, v >> 7]) for v in range(128, 1 << 14)
-]
-"""Varints of one and two bytes, looked up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,20 +58,27 @@ def encode(name: str, geometries: NDArray[np.object_], properties: pa.Table) -> 
     Returns:
         The tile; no bytes where nothing is left to draw.
     """
-    found = [_features(geometries, kind) for kind in (POINT, LINE, POLYGON)]
-    owners = np.concatenate([f[0] for f in found])
+    parts, owner = _parts(geometries)
+    found = [_features(parts, owner, kind) for kind in (POINT, LINE, POLYGON)]
+    owners = np.concatenate([one for one, _ in found])
     order = np.argsort(owners, kind="stable")
     if not len(order):
         return b""
-    shapes = [shape for f in found for shape in f[1]]
-    kinds = np.repeat([POINT, LINE, POLYGON], [len(f[0]) for f in found])
-    kept = properties.take(pa.array(owners[order]))
-    names, values, tags = _tags(kept)
-    features = [_feature(tag, int(kinds[i]), shapes[i]) for tag, i in zip(tags, order.tolist(), strict=True)]
-    layer = [_field(1, name.encode()), *features, *(_field(3, n.encode()) for n in names)]
-    layer += [_field(4, v) for v in values]
-    layer += [b"\x28" + varint(EXTENT), b"\x78\x02"]
-    return _field(3, b"".join(layer))
+    kinds = np.repeat([POINT, LINE, POLYGON], [len(one) for one, _ in found])[order]
+    shapes = ragged.joined([shape for _, shape in found]).take(order)
+    names, values, tags = _tags(properties.take(pa.array(owners[order])))
+    features = ragged.woven([
+        b"\x12", _sized(tags), b"\x18", ragged.alike(kinds[:, None]), b"\x22", _sized(shapes),
+    ])  # fmt: skip
+    body = [
+        _field(1, name.encode()),
+        ragged.woven([b"\x12", _sized(features)]).flat.tobytes(),
+        *(_field(3, n.encode()) for n in names),
+        ragged.woven([b"\x22", _sized(values)]).flat.tobytes() if len(values) else b"",
+        b"\x28" + varint(EXTENT),
+        b"\x78\x02",
+    ]
+    return _field(3, b"".join(body))
 
 
 def grid(geometries: NDArray[np.object_], smallest: float = SMALLEST) -> NDArray[np.object_]:
@@ -142,16 +145,26 @@ def _mended(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
     return geometries
 
 
-def _features(geometries: NDArray[np.object_], kind: int) -> tuple[NDArray[np.int64], list[bytes]]:
+def _parts(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Points, lines and polygons, and the geometry that each belongs to, ascending; None and what is empty stay out."""
+    parts, owner = geometries, np.arange(len(geometries))
+    kinds = shapely.get_type_id(parts)
+    while (kinds > SINGLE).any():
+        parts, index = shapely.get_parts(parts, return_index=True)
+        owner = owner[index]
+        kinds = shapely.get_type_id(parts)
+    there = ~(shapely.is_missing(parts) | shapely.is_empty(parts))
+    return parts[there], owner[there].astype(np.int64)
+
+
+def _features(
+    parts: NDArray[np.object_], owner: NDArray[np.int64], kind: int
+) -> tuple[NDArray[np.int64], Ragged]:
     """Owners of the features of one kind, and the commands of each."""
-    parts, owner = shapely.get_parts(geometries, return_index=True)
-    nested = shapely.get_type_id(parts) > 3
-    while nested.any():
-        deeper, index = shapely.get_parts(parts, return_index=True)
-        parts, owner = deeper, owner[index]
-        nested = shapely.get_type_id(parts) > 3
     mine = shapely.get_dimensions(parts) == kind - 1
-    parts, owner = parts[mine], owner[mine].astype(np.int64)
+    if not mine.any():
+        return np.empty(0, np.int64), ragged.NONE
+    parts, owner = parts[mine], owner[mine]
     rings = _points(parts, owner) if kind == POINT else _rings(parts, owner, kind)
     return _commands(rings, kind)
 
@@ -245,7 +258,7 @@ def _areas(
     return np.bincount(of, cross, count).astype(np.int64)
 
 
-def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], list[bytes]]:
+def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], Ragged]:
     """Owners, and each feature's geometry as the specification's integers (4.3), packed.
 
     point:    MoveTo(n), n pairs
@@ -254,7 +267,7 @@ def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], list[bytes]]:
     """
     sizes = np.diff(rings.starts)
     if not len(sizes):
-        return np.empty(0, np.int64), []
+        return np.empty(0, np.int64), ragged.NONE
     words = 2 * sizes + {POINT: 1, LINE: 2, POLYGON: 3}[kind]
     at = np.concatenate([[0], np.cumsum(words)])
     out = np.empty(at[-1], np.uint32)
@@ -276,92 +289,104 @@ def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], list[bytes]]:
     if kind == POLYGON:
         out[at[1:] - 1] = (1 << 3) | CLOSE
     words = np.diff(np.append(at[:-1][opens], at[-1]))
-    return rings.owner[opens], list(_packed(out, words))
+    return rings.owner[opens], _packed(out, words)
 
 
-def _tags(rows: pa.Table) -> tuple[list[str], list[bytes], list[bytes]]:
+def _tags(rows: pa.Table) -> tuple[list[str], Ragged, Ragged]:
     """Keys, encoded values, and each feature's packed tags."""
     names: list[str] = []
-    values: list[bytes] = []
+    values: list[Ragged] = []
     columns: list[NDArray[np.int64]] = []
+    count = 0
     for name in rows.column_names:
         found = _values(rows[name])
         if found is None:
             continue
         codes, distinct = found
-        columns += [np.where(codes < 0, -1, len(names)), np.where(codes < 0, -1, codes + len(values))]
+        columns += [np.where(codes < 0, -1, len(names)), np.where(codes < 0, -1, codes + count)]
         names.append(name)
-        values += distinct
+        values.append(distinct)
+        count += len(distinct)
     if not columns:
-        return [], [], [b""] * rows.num_rows
+        return [], ragged.NONE, ragged.alike(np.empty((rows.num_rows, 0), np.uint8))
     flat = np.column_stack(columns)
     held = flat >= 0
-    return names, values, list(_packed(flat[held].astype(np.uint32), held.sum(axis=1)))
+    return names, ragged.joined(values), _packed(flat[held].astype(np.uint32), held.sum(axis=1))
 
 
-def _values(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[bytes]] | None:
+def _values(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], Ragged] | None:
     """Each row's place among the column's distinct values, -1 for null, and those encoded; None: not for tiles."""
     kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        column = pc.cast(column, pa.string())
-    elif pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
         column = pc.cast(column, pa.float64())
     elif pa.types.is_binary(kind) or pa.types.is_nested(kind):
         return None
+    elif pa.types.is_integer(kind):
+        column = pc.cast(column, pa.int64())
+    elif not pa.types.is_boolean(kind):
+        column = pc.cast(column, pa.string())
     coded = column.combine_chunks().dictionary_encode()
-    codes = np.asarray(coded.indices.fill_null(-1), np.int64)
-    return codes, [_value(v) for v in coded.dictionary.to_pylist()]
+    return np.asarray(coded.indices.fill_null(-1), np.int64), _encoded(coded.dictionary)
 
 
-def _value(value: str | float | bool) -> bytes:  # noqa: FBT001  a value of a column
-    """A Value message (spec 4.4)."""
-    if isinstance(value, bool):
-        return b"\x38" + varint(int(value))
-    if isinstance(value, int):
-        # sint64 in zig-zag code
-        return b"\x30" + varint((value << 1) ^ (value >> 63))
-    if isinstance(value, float):
-        return b"\x19" + struct.pack("<d", value)
-    return _field(1, str(value).encode())
+def _encoded(distinct: pa.Array) -> Ragged:
+    """Value messages (spec 4.4) of text, float64, int64 or truth values."""
+    if pa.types.is_string(distinct.type):
+        offsets = np.frombuffer(distinct.buffers()[1], np.int32)[distinct.offset :][: len(distinct) + 1]
+        data = distinct.buffers()[2]
+        held = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
+        flat = held[offsets[0] : offsets[-1]]
+        text = Ragged(flat=flat, lengths=np.diff(offsets).astype(np.int64))
+        return ragged.woven([b"\x0a", _sized(text)])
+    numbers = np.asarray(distinct)
+    if pa.types.is_floating(distinct.type):
+        return ragged.woven([b"\x19", ragged.alike(numbers.astype("<f8").view(np.uint8).reshape(-1, 8))])
+    if pa.types.is_boolean(distinct.type):
+        return ragged.woven([b"\x38", ragged.alike(numbers.astype(np.uint8)[:, None])])
+    # sint64 in zig-zag code
+    coded = ((numbers << 1) ^ (numbers >> 63)).astype(np.uint64)
+    return ragged.woven([b"\x30", Ragged(flat=varints(coded), lengths=_lengths(coded))])
 
 
-def _feature(tags: bytes, kind: int, shape: bytes) -> bytes:
-    body = b"\x12%b%b\x18%b\x22%b%b" % (varint(len(tags)), tags, SHORT[kind], varint(len(shape)), shape)
-    return b"\x12%b%b" % (varint(len(body)), body)
+def _sized(pieces: Ragged) -> Ragged:
+    """Each piece behind its length."""
+    sizes = pieces.lengths.astype(np.uint32)
+    return ragged.woven([Ragged(flat=varints(sizes), lengths=_lengths(sizes)), pieces])
 
 
-def _packed(values: NDArray[np.uint32], counts: NDArray[np.int64]) -> Iterator[bytes]:
+def _packed(values: NDArray[np.uint32], counts: NDArray[np.int64]) -> Ragged:
     """Runs of values as varints."""
-    lengths = _lengths(values)
-    block = varints(values).tobytes()
-    ends = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(counts)])].tolist()
-    for start, end in pairwise(ends):
-        yield block[start:end]
+    ends = np.concatenate([[0], np.cumsum(_lengths(values))])[np.concatenate([[0], np.cumsum(counts)])]
+    return Ragged(flat=varints(values), lengths=np.diff(ends))
 
 
-def _lengths(values: NDArray[np.uint32]) -> NDArray[np.int64]:
+def _lengths(values: NDArray[np.unsignedinteger]) -> NDArray[np.int64]:
     lengths = np.ones(len(values), np.int64)
-    for k in range(1, 5):
-        lengths += values >= np.uint32(1 << 7 * k)
+    for k in range(1, _longest(values)):
+        lengths += values >= values.dtype.type(1 << 7 * k)
     return lengths
 
 
-def varints(values: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """(n,) uint32 as protobuf varints, one after the other."""
-    wide = np.empty((len(values), 5), np.uint8)
-    for k in range(5):
-        wide[:, k] = (values >> np.uint32(7 * k)).astype(np.uint8) & 0x7F
+def _longest(values: NDArray[np.unsignedinteger]) -> int:
+    """Bytes that a varint of these values may need."""
+    return max((int(values.max(initial=0)).bit_length() + 6) // 7, 1)
+
+
+def varints(values: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
+    """(n,) uint32 or uint64 as protobuf varints, one after the other."""
+    width = _longest(values)
+    wide = np.empty((len(values), width), np.uint8)
+    for k in range(width):
+        wide[:, k] = (values >> values.dtype.type(7 * k)).astype(np.uint8) & 0x7F
     lengths = _lengths(values)
-    more = np.arange(1, 6)[None, :] < lengths[:, None]
+    more = np.arange(1, width + 1)[None, :] < lengths[:, None]
     wide |= more.astype(np.uint8) << 7
-    return wide[np.arange(5)[None, :] < lengths[:, None]]
+    return wide[np.arange(width)[None, :] < lengths[:, None]]
 
 
 def varint(value: int) -> bytes:
     """One number as a protobuf varint."""
-    if value < len(SHORT):
-        return SHORT[value]
-    return bytes([value & 0x7F | 0x80]) + varint(value >> 7)
+    return bytes([value]) if value < 128 else bytes([value & 0x7F | 0x80]) + varint(value >> 7)
 
 
 def _field(number: int, body: bytes) -> bytes:
