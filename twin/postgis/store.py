@@ -22,7 +22,6 @@ import orjson
 from twin.dialects import Dialect
 from twin.errors import TwinError
 from twin.governed import governed
-from twin.governed import governed
 from twin.model import Change
 from twin.postgis import setup
 from twin.postgis.connections import Connections
@@ -41,7 +40,6 @@ SECONDS: Final = 60.0
 """A read that takes longer is broken off."""
 
 
-@governed
 @governed
 class PostGISStore(Reads, Writes, Observed):
     """A `twin.store.Store` in a schema of a PostgreSQL database.
