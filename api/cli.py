@@ -27,6 +27,7 @@ app = typer.Typer(
     help="城市一张图 Onemap Twin: one map of a city, in space and time. Everything lives in TWIN_HOME.",
 )
 app.add_typer(commands.key, name="key")
+app.add_typer(commands.rules, name="rules")
 app.add_typer(commands.audit, name="audit")
 Home = Annotated[
     Path | None, typer.Option("--home", envvar="TWIN_HOME", help="the folder that everything lives in")

@@ -161,9 +161,9 @@ class Policy:
         """Whether a layer is seen as it is."""
         return any(g.whole for g in self.of_layer(layer))
 
-    def largest_scale(self, layer: Layer) -> float:
-        """The denominator of the largest scale that a layer is drawn at; 0 where there is no limit."""
-        return min((g.scale or 0.0 for g in self.of_layer(layer)), default=0.0)
+    def draws(self, layer: Layer, denominator: float) -> bool:
+        """Whether a layer is drawn at a scale: up to the largest that one of its grants allows."""
+        return denominator >= 0.999 * min((g.scale or 0.0 for g in self.of_layer(layer)), default=0.0)
 
 
 _OPEN: Final = Policy(grants=None, key="")

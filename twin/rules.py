@@ -29,9 +29,11 @@ from typing import Any, Final
 
 import shapely
 
+from twin import cql2
 from twin.errors import InvalidParameter, TwinError
 from twin.model import OPEN, Interval
 from twin.policy import EVERY, Area, Grant, Policy, Principal, Right
+from twin.queryables import GEOMETRY, STANDARD
 
 FILE: Final = "rules.toml"
 KEYS: Final = (
@@ -226,14 +228,19 @@ def _rows(text: Any) -> Any:
         return None
     if not isinstance(text, str):
         raise InvalidParameter(f"rows takes CQL2 text, not {text!r}")
-    from twin.cql2 import parse as condition
-
-    return condition(text, lang="cql2-text")
+    found = cql2.parse(text)
+    if "recorded_to" in cql2.as_text(found):
+        raise InvalidParameter("rows cannot depend on recorded_to: it changes when a row is superseded")
+    return found
 
 
 def _columns(said: Any) -> tuple[tuple[str, Right], ...]:
     if not isinstance(said, dict):
         raise InvalidParameter("columns takes a table of names and rights")
+    if fixed := sorted({*STANDARD, GEOMETRY} & set(said)):
+        raise InvalidParameter(
+            f"{', '.join(fixed)}: every layer has it; only a layer's own columns have rights"
+        )
     return tuple((name, _right(name, value)) for name, value in sorted(said.items()))
 
 

@@ -1,4 +1,4 @@
-"""`twin key …` and `twin audit …`: for whoever may open the files of TWIN_HOME."""
+"""`twin key …`, `twin rules …` and `twin audit …`: for whoever may open the files of TWIN_HOME."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
+import shapely
 import typer
 
-from api.access.opening import now, record
+from api.access.opening import now, record, told
 from twin import audit as log
 from twin import moments
 from twin.accounts import Key, Scope, SQLiteKeys
+from twin.cql2 import as_text
 from twin.errors import StoreDown
+from twin.policy import ANONYMOUS, Grant, Principal
 from twin.rules import Rules
 from twin.settings import Settings, load
 
@@ -23,6 +26,7 @@ Home = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="facts for machines")]
 key = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
+rules = typer.Typer(no_args_is_help=True, help="The rules (rules.toml): check, show.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log: show, verify.")
 
 
@@ -66,6 +70,55 @@ def _warn(settings: Settings, roles: list[str]) -> None:
         typer.secho(
             f"no rule names {', '.join(strange)}; such a key sees what anonymous sees", err=True, fg="yellow"
         )
+
+
+@rules.command("check")
+def check_rules(home: Home = None) -> None:
+    """Say whether the rules can be used, and where not, what is wrong with which."""
+    settings = load(home=home)
+    found = Rules.load(settings.home)
+    typer.echo(told(found, settings))
+    if found.problem:
+        raise typer.Exit(1)
+
+
+@rules.command("show")
+def show_rules(
+    role: Annotated[list[str] | None, typer.Option(help="whose rights; anonymous' when left out")] = None,
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say what the rules grant somebody of some roles, in the order of the file."""
+    roles = frozenset({ANONYMOUS, *(role or [])})
+    policy = Rules.load(load(home=home).home).policy(Principal(id="show", roles=roles))
+    if policy.grants is None:
+        typer.echo("open: everything" if not as_json else _json({"open": True}))
+        return
+    for grant in policy.grants:
+        said = _grant(grant)
+        typer.echo(_json(said) if as_json else "  ".join(f"{k}={v}" for k, v in said.items()))
+    if not policy.grants:
+        typer.secho("nothing", err=True)
+
+
+def _grant(grant: Grant) -> dict[str, Any]:
+    """A grant in the words of the file, what it does not limit left out."""
+    time = grant.time and [moments.text(t) if t else ".." for t in (grant.time.start, grant.time.end)]
+    columns = {n: r.access if r.mask is None else {r.access: r.mask} for n, r in grant.columns}
+    said = {
+        "layers": list(grant.layers),
+        "rights": ["read", "write"] if grant.write else ["read"],
+        "rows": None if grant.rows is None else as_text(grant.rows),
+        "columns": columns or None,
+        "area": grant.area and shapely.from_wkb(grant.area.geometry).wkt,
+        "area_mode": grant.area and ("clip" if grant.area.clip else "intersect"),
+        "time": time,
+        "snap": grant.snap,
+        "generalise": grant.generalise,
+        "scale": grant.scale,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 @key.command("list")

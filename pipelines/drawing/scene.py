@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -91,10 +92,19 @@ class Scene:
     """Of kinds that the map knows nothing about: drawn quietly."""
 
 
+SCALE: Final = 559_082_264.0287178 / 2
+"""The scale denominator of level 0, where a tile has 512 pixels of 0.28 mm."""
+
+
 def layers(store: Catalogue, policy: Policy, z: int) -> list[LayerState]:
     """The layers that the map is drawn from at a level."""
     found = [
-        s for s in store.layers(policy) if s.layer.kind not in ABOVE and not s.layer.schematic and s.bbox
+        s
+        for s in store.layers(policy)
+        if s.layer.kind not in ABOVE
+        and not s.layer.schematic
+        and s.bbox
+        and policy.draws(s.layer, SCALE / 2**z)
     ]
     return [s for s in found if z >= BUILDINGS_FROM or s.layer.kind != "buildings"]
 

@@ -29,7 +29,7 @@ from pipelines.search import Index
 from pipelines.tile_cache import TileCache
 from twin.forest import Forest
 from twin.memory.store import MemoryStore
-from twin.model import Column, Delivery, Layer, Mode, Titles
+from twin.model import Column, Delivery, Layer, Mode, Query, Titles
 from twin.policy import Policy, Principal
 from twin.rules import Rules, parse
 from twin.settings import Settings
@@ -56,11 +56,12 @@ SENSORS = Layer(
     columns=(Column(name="name"), Column(name="level", type="integer")),
 )
 SECRET = replace(BUILDINGS, id="secret", title=Titles(zh="秘密", en="Secret"))
+DISTRICT = "POLYGON ((116.3 39.8, 116.6 39.8, 116.6 40, 116.3 40, 116.3 39.8))"
 LAWS = {
     "rows": 'rows = "level = 1"\ncolumns = { owner = "hidden" }',
     "masked": 'rows = "level = 1"\ncolumns = { owner = { masked = "***" } }',
     "snapped": 'rows = "level = 1"\ncolumns = { owner = "hidden" }\nsnap = 200',
-    "clipped": 'rows = "level = 1"\ncolumns = { owner = "masked" }\narea = "POLYGON ((116.3 39.8, 116.6 39.8, 116.6 40, 116.3 40, 116.3 39.8))"\narea_mode = "clip"',
+    "clipped": 'rows = "level = 1"\ncolumns = { owner = "masked" }\narea = "' + DISTRICT + '"\narea_mode = "clip"',
     "generalised": 'rows = "level = 1"\ncolumns = { owner = "hidden" }\ngeneralise = 5\ntime = ["2020-01-01", ".."]',
 }  # fmt: skip
 
@@ -127,7 +128,9 @@ def county(folder: Path, hidden: Hidden, policy: Policy) -> Twin:
     points = points.set_column(1, "geom", pa.array(places, pa.binary()))
     store.write(SENSORS, [Batch(crs=None, table=points)], delivery)
     things = points["id"].to_pylist()
-    named = {"layer": ["sensors"] * len(things), "thing": things, "name": things, "observed_property": ["level"] * len(things), "unit": ["m"] * len(things)}  # fmt: skip
+    count = len(things)
+    same = {"layer": "sensors", "observed_property": "level", "unit": "m"}
+    named = {"thing": things, "name": things, **{k: [v] * count for k, v in same.items()}}
     declared = store.declare(pa.table(named))
     values = [hidden.reading if t.startswith("X") else 1.5 for t in things]
     times = [datetime(2025, 12, 31, tzinfo=UTC)] * len(things)
@@ -353,3 +356,53 @@ def test_a_grant_to_two_groups_opens_a_layer_to_nobody_else(tmp_path: Path) -> N
     for roles, there in (({"a"}, True), ({"b"}, True), ({"c"}, False), (set(), False)):
         policy = rules.policy(Principal(id="x", roles=frozenset({"anonymous", *roles})))
         assert bool(policy.of_layer(BUILDINGS)) is there
+
+
+def edited(law: str) -> tuple[Hidden, Policy]:
+    return Hidden("alpha", ((250.0, 0.002),), 3.0), policy_of(f'rights = ["read", "write"]\n{law}')
+
+
+def test_writing_stays_within_the_right_and_keeps_what_is_not_seen() -> None:
+    hidden, policy = edited('rows = "level = 1"\ncolumns = { owner = "masked", level = "read-only" }')
+    items = "/ogc/collections/buildings/items"
+    with opened(hidden, policy) as (twin, client):
+        seen = client.get(f"{items}/B1")
+        body = {k: v for k, v in seen.json().items() if k in ("type", "id", "geometry", "properties")}
+        for fixed in ("source", "dated", "recorded_from", "recorded_to", "version", "branch"):
+            body["properties"].pop(fixed, None)
+        held = {"If-Match": seen.headers["etag"], "Content-Type": "application/geo+json"}
+        for name, value in (("level", 2), ("owner", "me")):
+            wrong = {**body, "properties": {**body["properties"], name: value}}
+            assert client.put(f"{items}/B1", json=wrong, headers=held).status_code == 422
+        right = {**body, "properties": {**body["properties"], "height": 99.0}}
+        answer = client.put(f"{items}/B1", json=right, headers=held)
+        assert answer.status_code == 204, answer.text
+        (row,) = twin.store.read(Query(layer="buildings", policy=Policy.open(), ids=("B1",))).to_pylist()
+        assert (row["height"], row["owner"], row["level"]) == (99.0, "alpha 1", 1)
+        everybody = {"If-Match": "*", "Content-Type": "application/geo+json"}
+        gone = client.delete(f"{items}/X0", headers=everybody)
+        never = client.delete(f"{items}/Y0", headers=everybody)
+        assert gone.status_code == never.status_code == 404
+        assert gone.text.replace("X0", "Y0") == never.text
+        assert client.put(f"{items}/X0", json={**body, "id": "X0"}, headers=everybody).status_code == 404
+
+
+def test_reading_is_not_writing() -> None:
+    hidden, _ = edited("")
+    with opened(hidden, policy_of('rows = "level = 1"')) as (_, client):
+        answer = client.delete("/ogc/collections/buildings/items/B1", headers={"If-Match": "*"})
+        assert answer.status_code == 403
+
+
+def test_a_right_to_an_area_is_not_widened_by_what_is_asked() -> None:
+    """A08."""
+    area = "POLYGON ((116.399 39.8, 116.4015 39.8, 116.4015 40, 116.399 40, 116.399 39.8))"
+    hidden, _ = edited("")
+    items = "/ogc/collections/buildings/items"
+    with opened(hidden, policy_of(f'area = "{area}"')) as (_, client):
+        wide = client.get(f"{items}?bbox=116,39,117,40").json()
+        assert {f["id"] for f in wide["features"]} == {"B0", "B1"}
+        assert wide["numberMatched"] == 2
+        assert client.get(f"{items}/B5").status_code == 404
+        assert client.get(f"{items}?filter=height%3E1").json()["numberMatched"] == 2
+        assert client.get("/api/layers/buildings").json()["count"] == 2
