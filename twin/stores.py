@@ -22,9 +22,7 @@ def opened(settings: Settings) -> Store:
     if not settings.store:
         from twin.duckdb.store import DuckDBStore
 
-        return DuckDBStore(
-            settings.database, memory_mb=settings.memory_mb, seconds=settings.query_seconds
-        )
+        return DuckDBStore(settings.database, memory_mb=settings.memory_mb, seconds=settings.query_seconds)
     if urlsplit(settings.store).scheme not in SCHEMES:
         raise InvalidParameter(
             "TWIN_STORE is to be postgresql://user:password@host/database, or empty for the file in TWIN_HOME"
