@@ -19,8 +19,6 @@ METRES: Final = 110_574.0
 """A degree of latitude where it is shortest, so that no cell is smaller than what was asked for."""
 SLANT: Final = 2.0
 """Degrees of longitude for one of latitude: a cell is as wide as asked for up to 60° of latitude."""
-POINTS: Final = (0, 4)
-LINES: Final = (1, 2, 5)
 
 Shapes = NDArray[np.object_]
 
@@ -33,7 +31,7 @@ def reshaped(geoms: Shapes, grant: Grant) -> Shapes:
     if grant.generalise:
         shapes = shapely.simplify(shapes, grant.generalise / METRES, preserve_topology=True)
     if grant.grid:
-        shapes = np.array([snapped(s, grant.grid) for s in shapes], object)
+        shapes = snapped(shapes, grant.grid)
     out = shapely.to_wkb(shapes, include_srid=False)
     return np.asarray(out, object)
 
@@ -64,19 +62,23 @@ def _gathered(parts: list[shapely.Geometry], dimension: int) -> shapely.Geometry
     return make(parts)
 
 
-def snapped(shape: shapely.Geometry | None, metres: float) -> shapely.Geometry | None:
-    """A geometry with its vertices on a grid, valid, without heights; None and empty stay."""
-    if shape is None or shapely.is_empty(shape):
-        return shape
+def snapped(shapes: Shapes, metres: float) -> Shapes:
+    """(n,) geometries with their vertices on a grid, valid, without heights; None and empty stay."""
     tall = metres / METRES
     cell = np.array([tall * SLANT, tall])
-    flat = shapely.force_2d(shape)
-    moved = shapely.transform(flat, lambda xy: _on_grid(xy, cell))
-    if shapely.get_type_id(flat) in POINTS:
-        return moved
-    if shapely.get_type_id(flat) in LINES:
-        return _line(moved, flat, cell)
-    return _outline(moved, flat, cell)
+    flat = shapely.force_2d(shapes)
+    moved = np.asarray(shapely.transform(flat, lambda xy: _on_grid(xy, cell)), object)
+    dimension = shapely.get_dimensions(flat)
+    single = np.isin(shapely.get_type_id(flat), (1, 3))
+    fine = single & np.where(dimension == 1, shapely.length(moved) > 0, shapely.area(moved) > 0)
+    fine[fine] = shapely.is_valid(moved[fine])
+    moved[fine] = shapely.remove_repeated_points(moved[fine])
+    gone = (dimension == 2) & ~shapely.is_empty(flat) & (shapely.area(moved) == 0)
+    moved[gone] = _cells(shapely.bounds(flat[gone]), cell)
+    left = ~fine & ~gone & (dimension > 0) & ~shapely.is_empty(flat)
+    for n in np.flatnonzero(left):
+        moved[n] = (_line if dimension[n] == 1 else _outline)(moved[n], flat[n], cell)
+    return moved
 
 
 def _on_grid(xy: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -87,8 +89,8 @@ def _on_grid(xy: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.f
 def _line(moved: shapely.Geometry, was: shapely.Geometry, cell: NDArray[np.float64]) -> shapely.Geometry:
     parts = [p for p in shapely.get_parts(moved) if shapely.length(p) > 0]
     if not parts:
-        x, y = _middle(was, cell)
-        return shapely.LineString([(x - cell[0] / 2, y), (x + cell[0] / 2, y)])
+        west, south, east, north = shapely.bounds(_cells(np.array([shapely.bounds(was)]), cell)[0])
+        return shapely.LineString([(west, (south + north) / 2), (east, (south + north) / 2)])
     kept = [shapely.remove_repeated_points(p) for p in parts]
     return kept[0] if len(kept) == 1 else shapely.multilinestrings(kept)
 
@@ -98,13 +100,12 @@ def _outline(moved: shapely.Geometry, was: shapely.Geometry, cell: NDArray[np.fl
     parts = shapely.get_parts(shapely.get_parts(whole))
     kept = [p for p in parts if shapely.get_dimensions(p) == 2 and shapely.area(p) > 0]
     if not kept:
-        x, y = _middle(was, cell)
-        return shapely.box(x - cell[0] / 2, y - cell[1] / 2, x + cell[0] / 2, y + cell[1] / 2)
+        return _cells(np.array([shapely.bounds(was)]), cell)[0]
     return shapely.remove_repeated_points(kept[0] if len(kept) == 1 else shapely.multipolygons(kept))
 
 
-def _middle(shape: shapely.Geometry, cell: NDArray[np.float64]) -> tuple[float, float]:
-    """The middle of the cell that a geometry lies in."""
-    west, south, east, north = shapely.bounds(shape)
-    x, y = _on_grid(np.array([[(west + east) / 2, (south + north) / 2]]), cell)[0]
-    return float(x), float(y)
+def _cells(boxes: NDArray[np.float64], cell: NDArray[np.float64]) -> Shapes:
+    """(n,) the cells that the middles of (n, 4) boxes lie in."""
+    x, y = _on_grid((boxes[:, :2] + boxes[:, 2:]) / 2, cell).T
+    wide, tall = cell / 2
+    return np.asarray(shapely.box(x - wide, y - tall, x + wide, y + tall), object)

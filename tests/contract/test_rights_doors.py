@@ -233,6 +233,16 @@ DOORS = [
     "/sta/v1.1/Datastreams(7)/Observations",
     "/sta/v1.1/Datastreams(1)/Observations",
     "/ogc/processes",
+    "/ogc/collections/buildings/items?f=geojsonseq",
+    "/ogc/collections/buildings/items?f=arrow",
+    "/ogc/collections/buildings/items?crs=http://www.opengis.net/def/crs/EPSG/0/4490",
+    "/ogc/collections/buildings/tiles/WebMercatorQuad",
+    "/ogc/collections/buildings/tiles/WebMercatorQuad?f=tilejson",
+    "/ogc/collections/buildings/tiles/WebMercatorQuad/14/6208/13489",
+    "/ogc/collections/buildings/tiles/WebMercatorQuad/14/6208/13489?filter=height%3E11",
+    "/ogc/collections/secret/tiles/WebMercatorQuad/14/6208/13489",
+    "/ogc/tiles/WebMercatorQuad/14/6208/13489",
+    "/ogc/tiles/WebMercatorQuad/14/6208/13489?collections=buildings,secret",
 ]
 
 
