@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from api.ogc import crs
 from twin import cql2
-from twin.cql2 import LANGUAGES
+from twin.cql2 import draft
 from twin.errors import InvalidParameter
 from twin.model import Filter, Op
 
 PARAMETERS = ("filter", "filter-lang", "filter-crs")
 SPEC = "http://www.opengis.net/spec"
+LANGUAGES = (*cql2.LANGUAGES, draft.NAME)
 CQL2 = (
     "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison", "accent-insensitive-comparison",
     "basic-spatial-functions", "basic-spatial-functions-plus", "spatial-functions", "temporal-functions",
@@ -33,13 +34,16 @@ def read(said: Mapping[str, str]) -> Filter | None:
         InvalidParameter: there is no such filter language.
         UnknownCRS: there is no such CRS.
     """
-    lang = next((one for one in LANGUAGES if one == said.get("filter-lang", "cql2-text")), None)
-    if lang is None:
+    asked = said.get("filter-lang", "cql2-text")
+    if asked not in LANGUAGES:
         raise InvalidParameter(
             f"no filter-lang {said['filter-lang'][:50]!r}; there are {', '.join(LANGUAGES)}"
         )
     source = crs.parse(said["filter-crs"], "filter-crs") if "filter-crs" in said else None
-    return cql2.parse(said["filter"], lang=lang, crs=source) if "filter" in said else None
+    if "filter" not in said:
+        return None
+    text = draft.as_cql2(said["filter"]) if asked == draft.NAME else said["filter"]
+    return cql2.parse(text, lang="cql2-json" if asked == "cql2-json" else "cql2-text", crs=source)
 
 
 def both(one: Filter | None, other: Filter | None) -> Filter | None:

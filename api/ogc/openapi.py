@@ -9,9 +9,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from api.ogc import conformance, schema
+from api.ogc import conformance, filters, schema
 from api.ogc.formats import formats
-from api.ogc.links import HTML, JSON, SCHEMA
+from api.ogc.links import HTML, JSON, SCHEMA, root
 from api.ogc.params import DEFAULT_LIMIT, PARAMETERS, single
 from api.respond import REVALIDATE, etag, json, unchanged
 from api.state import Twin, of
@@ -67,9 +67,10 @@ def document(request: Request, twin: Twin) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "城市一张图 Onemap Twin", "version": whole["info"]["version"]},
-        "servers": [{"url": str(request.base_url).rstrip("/")}],
+        "servers": [{"url": root(request)}],
         "tags": [{"name": "ogc"}, {"name": "features"}, {"name": "processes"}],
-        "paths": dict(sorted(paths.items())),
+        # From the landing page on, as in the standard's examples: there GDAL looks for what a collection takes.
+        "paths": {path.removeprefix("/ogc") or "/": one for path, one in sorted(paths.items())},
         "components": {
             "schemas": {**schemas, "problem": PROBLEM},
             "parameters": parameters(twin),
@@ -125,7 +126,7 @@ def parameters(twin: Twin) -> dict[str, Any]:
         "skipGeometry": ({"type": "boolean", "default": False}, "leave geometry out"),
         "page": (TEXT, "only as a `next` link gives it"),
         "filter": (TEXT, "CQL2"),
-        "filter-lang": (TEXT | {"enum": ["cql2-text", "cql2-json"]}, "the filter's language"),
+        "filter-lang": (TEXT | {"enum": [*filters.LANGUAGES]}, "the filter's language"),
         "filter-crs": (TEXT | {"format": "uri"}, "the CRS of the filter's geometries"),
     }
     found = {name: query(name, shape, text) for name, (shape, text) in made.items()}

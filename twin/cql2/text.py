@@ -60,7 +60,12 @@ def parse(text: str, crs: pyproj.CRS | None) -> Any:
     return found
 
 
-def _tokens(text: str) -> list[Token]:
+def tokens(text: str) -> list[Token]:
+    """The words of a text, and its end.
+
+    Raises:
+        InvalidFilter: something in it is no word; says where.
+    """
     found, at = [], 0
     while at < len(text):
         match = _TOKEN.match(text, at)
@@ -77,7 +82,7 @@ class _Reading:
 
     def __init__(self, text: str, crs: pyproj.CRS | None) -> None:
         self.text, self.crs = text, crs
-        self.tokens = _tokens(text)
+        self.tokens = tokens(text)
         self.at = self.depth = 0
 
     @property

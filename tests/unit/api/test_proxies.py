@@ -56,7 +56,9 @@ def test_every_link_is_as_the_client_sees_the_server(proxied: TestClient) -> Non
         found = addresses(proxied.get(path, headers=SAID).json())
         assert found
         assert all(a.startswith("https://map.example.cn/twin/") for a in found), found
-    assert proxied.get("/ogc/api", headers=SAID).json()["servers"] == [{"url": "https://map.example.cn/twin"}]
+    assert proxied.get("/ogc/api", headers=SAID).json()["servers"] == [
+        {"url": "https://map.example.cn/twin/ogc"}
+    ]
 
 
 def test_a_stranger_is_not_believed(stranger: TestClient) -> None:
