@@ -18,6 +18,7 @@ ANSWERS: Final[dict[str, Callable[..., Any]]] = {
     "changes": seen_catalogue.changes,
     "read": seen.read,
     "count": seen.count,
+    "page": seen.page,
     "versions": seen.versions,
     "datastreams": seen_streams.datastreams,
     "observations": seen_streams.observations,

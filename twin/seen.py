@@ -27,7 +27,8 @@ from twin.policy import Policy
 from twin.queryables import GEOMETRY, known
 from twin.reshape import METRES, SLANT
 from twin.shown import Shown, admitted, drawn, during, last_of_each, masked, shown
-from twin.sql import page, wanted
+from twin.sql import page as page_start
+from twin.sql import wanted
 from twin.store import Store
 from twin.table import BODY, PLACES, STORED_TYPES
 
@@ -73,6 +74,20 @@ def count(store: Store, query: Query) -> int:
     return int(_rows(store, seen, query).num_rows)
 
 
+def page(store: Store, query: Query) -> tuple[pa.Table, int]:
+    """The rows of a query, and how many it has when its limit and page are left aside."""
+    seen = _asked(store, query)
+    if seen.whole:
+        return store.page(replace(query, policy=OPEN_POLICY))
+    which = _active(store, seen, query)
+    push, rest = _split(seen, query)
+    if not _answered(seen, query, rest):
+        return read(store, query), count(store, query)
+    raw, matched = store.page(_raw(seen, query, which, rest, _narrowed(seen, which, push)))
+    rows = looked(seen, which, raw)
+    return rows.select(_output(rows, seen, query)), matched
+
+
 def versions(store: Store, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
     """Every row ever written for an id, as far as it may be seen."""
     seen = look(store, layer, policy)
@@ -92,7 +107,7 @@ def _asked(store: Store, query: Query) -> Shown:
     if query.filter is not None:
         checked(query.filter, seen.types)
     if query.after is not None:
-        page(query)
+        page_start(query)
     return seen
 
 
@@ -273,7 +288,7 @@ def _order(rows: list[dict[str, Any]], sort: tuple[Sort, ...]) -> list[int]:
 
 def _past(row: dict[str, Any], query: Query) -> bool:
     """Whether a row comes after a query's page."""
-    for key, last in zip((*query.sort, Sort(column="id")), page(query), strict=True):
+    for key, last in zip((*query.sort, Sort(column="id")), page_start(query), strict=True):
         value = row[key.column]
         if value == last:
             continue

@@ -56,6 +56,10 @@ class Readable(Protocol):
         """How many rows the query has, its limit and page left aside. Exact."""
         ...
 
+    def page(self, query: Query) -> tuple[pa.Table, int]:
+        """`read` and `count` of a query as one question."""
+        ...
+
     def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = "main") -> pa.Table:
         """Every row ever written for an id, by recorded_from then valid_from; empty table when none."""
         ...

@@ -90,11 +90,11 @@ def _asked(
     query = pinned(found.query, state, twin.now())
     limit = cast("int", query.limit)
     here = min(limit, AT_ONCE) if bulk else limit
-    table = twin.store.read(_with_keys(replace(query, limit=here + 1)))
+    wanted = _with_keys(replace(query, limit=here + 1))
+    table, matched = (
+        twin.store.page(wanted) if found.matched is None else (twin.store.read(wanted), found.matched)
+    )
     first, more = table.slice(0, here), len(table) > here
-    matched = found.matched
-    if matched is None:
-        matched = twin.store.count(query) if more or query.after else len(first)
     returned = len(first) if limit == here or not more else min(limit, matched)
     page = (
         params.token(found.said, query, last_key(query, first), matched) if more and limit == here else None

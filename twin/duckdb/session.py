@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -13,8 +14,20 @@ import pyarrow as pa
 from twin.dialects import Dialect, bare
 from twin.duckdb.dialect import DUCKDB
 
+# Arrow out of `execute` copies the rows once more; `sql` does not, and binds each statement twice, which costs more.
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
 PIECE: Final = 50_000
+STATEMENTS: Final = 200
+"""Parsed statements that a cursor keeps."""
 NAIVE: Final = pa.timestamp("us")
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A cursor that is kept, with the statements that it has parsed."""
+
+    connection: duckdb.DuckDBPyConnection
+    statements: dict[str, duckdb.Statement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,8 @@ class DuckDBSession:
     """See `twin.relational.session.Session`."""
 
     cursor: duckdb.DuckDBPyConnection
+    parsed: dict[str, duckdb.Statement] | None = None
+    """Statements that come again with other values; None where none is expected to."""
     dialect: ClassVar[Dialect] = DUCKDB
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -30,11 +45,24 @@ class DuckDBSession:
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The few rows of an answer."""
-        return list(self.cursor.execute(sql, _values(params)).fetchall())
+        return list(self._run(sql, params).fetchall())
 
     def arrow(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         """The rows of an answer, in columns."""
-        return self.cursor.sql(sql, params=_values(params)).to_arrow_table()
+        if self.parsed is None:
+            return self.cursor.sql(sql, params=_values(params)).to_arrow_table()
+        return self._run(sql, params).to_arrow_table()
+
+    def _run(self, sql: str, params: Sequence[Any]) -> duckdb.DuckDBPyConnection:
+        if self.parsed is None:
+            return self.cursor.execute(sql, _values(params))
+        statement = self.parsed.get(sql)
+        if statement is None:
+            if len(self.parsed) >= STATEMENTS:
+                self.parsed.clear()
+            (statement,) = self.cursor.extract_statements(sql)
+            self.parsed[sql] = statement
+        return self.cursor.execute(statement, _values(params))
 
     def pieces(self, sql: str) -> Iterator[pa.Table]:
         """The rows of a long answer, in pieces."""

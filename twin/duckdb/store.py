@@ -7,7 +7,7 @@ rows that a box does not wholly hold.
 from __future__ import annotations
 
 import logging
-import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,7 +20,8 @@ import duckdb
 from twin.dialects import Dialect
 from twin.duckdb.catalogue import opened
 from twin.duckdb.dialect import DUCKDB
-from twin.duckdb.session import DuckDBSession
+from twin.duckdb.limit import Limit
+from twin.duckdb.session import Cursor, DuckDBSession
 from twin.errors import StorageFull, TimeLimit
 from twin.governed import governed
 from twin.relational import catalogue
@@ -37,7 +38,6 @@ MEMORY_MB: Final = 4096
 THREADS: Final = 2
 SECONDS: Final = 60.0
 """A read that takes longer is broken off."""
-AGAIN: Final = 0.002
 LOOSE: Final = 0.05
 """The share of rows out of order from which on a layer is put in order again."""
 
@@ -62,7 +62,9 @@ class DuckDBStore(Reads, Writes, Observed):
         seconds: float = SECONDS,
     ) -> None:
         super().__init__(now)
-        self._seconds = seconds
+        self._limit = Limit(seconds)
+        self._idle: deque[Cursor] = deque()
+        self._commits, self._committing = 0, False
         self._con = opened(str(path), memory_mb, threads)
         with self._session() as session:
             for name, columns in CATALOGUE.items():
@@ -85,6 +87,9 @@ class DuckDBStore(Reads, Writes, Observed):
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
+            self._limit.close()
+            while self._idle:
+                self._idle.pop().connection.close()
             self._con.close()
 
     @contextmanager
@@ -102,25 +107,25 @@ class DuckDBStore(Reads, Writes, Observed):
 
     @contextmanager
     def _asked(self) -> Iterator[Session]:
-        with self._cursor() as cursor:
-            over = threading.Event()
-            threading.Thread(target=self._watched, args=(cursor, over), daemon=True).start()
-            try:
-                yield DuckDBSession(cursor)
-            except duckdb.InterruptException as error:
+        """A cursor that was there before, if one is free; one on which something failed does not come back."""
+        try:
+            cursor = self._idle.pop()
+        except IndexError:
+            cursor = Cursor(self._con.cursor())
+        try:
+            with self._limit.on(cursor.connection):
+                yield DuckDBSession(cursor.connection, cursor.statements)
+        except BaseException as error:
+            cursor.connection.close()
+            if isinstance(error, duckdb.InterruptException):
                 raise TimeLimit(
-                    f"the query took longer than {self._seconds:g} s; ask for less, or try again later"
+                    f"the query took longer than {self._limit.seconds:g} s; ask for less, or try again later"
                 ) from error
-            finally:
-                over.set()
+            raise
+        self._idle.append(cursor)
 
-    def _watched(self, cursor: duckdb.DuckDBPyConnection, over: threading.Event) -> None:
-        """Interrupt a cursor that is not done in time; again and again, for one between two steps hears nothing."""
-        wait = self._seconds
-        while not over.wait(wait):
-            with suppress(duckdb.Error):  # it may be closing just now
-                cursor.interrupt()
-            wait = AGAIN
+    def _mark(self) -> int | None:
+        return None if self._committing else self._commits
 
     def _fresh(self) -> None:
         """Nobody else writes."""
@@ -129,10 +134,14 @@ class DuckDBStore(Reads, Writes, Observed):
     def _turn(self, session: Session) -> Iterator[list[Done]]:
         done: list[Done] = []
         with self._lock:
-            with self._transaction(session):
-                yield done
-            for each in done:
-                self._publish(each)
+            try:
+                with self._transaction(session):
+                    yield done
+                    self._committing = True
+                for each in done:
+                    self._publish(each)
+            finally:
+                self._commits, self._committing = self._commits + 1, False
 
     @contextmanager
     def _transaction(self, session: Session) -> Iterator[None]:

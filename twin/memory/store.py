@@ -130,6 +130,11 @@ class MemoryStore:
             held = self._layer(query.layer)
             return len(self._found(held, query, queryables(held.layer.columns)))
 
+    def page(self, query: Query) -> tuple[pa.Table, int]:
+        """The rows of a query, and how many there are when its limit and page are left aside."""
+        with self._lock:
+            return self.read(query), self.count(query)
+
     def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
         """Every row ever written for an id."""
         with self._lock:

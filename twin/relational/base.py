@@ -47,6 +47,7 @@ class Base(ABC):
         self._listeners = Listeners()
         self._held: dict[str, Held] = {}
         self._states: dict[str, tuple[Held, datetime, LayerState]] = {}
+        self._ends: dict[str, tuple[Held, datetime]] = {}
         self._last = 0
         self._last_at = datetime.min.replace(tzinfo=UTC)
 
@@ -69,6 +70,10 @@ class Base(ABC):
     @abstractmethod
     def _fresh(self) -> None:
         """Take notice of what other processes committed."""
+
+    def _mark(self) -> int | None:
+        """A number that any commit changes, as far as this store can tell at no cost; None where it cannot."""
+        return None
 
     def _load(self, session: Session, *, after: int = -1) -> None:
         """Read the catalogue rows that commits after this one wrote, and the last commit."""

@@ -4,19 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
 
 import orjson
 import pyarrow as pa
 
 from twin import sql
-from twin.dialects import Params
-from twin.model import MAIN, OPEN, Change, LayerState, Query, Rejected, Report
+from twin.dialects import Params, Tables
+from twin.model import MAIN, OPEN, BBox, Change, Interval, LayerState, Query, Rejected, Report
 from twin.policy import Policy
 from twin.records import change_from, rejected_from, report_from
 from twin.relational import catalogue
 from twin.relational.base import Base
-from twin.relational.schema import utc
+from twin.relational.schema import Held, utc
 from twin.table import SPREAD_TYPES, TIMESTAMP
+
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+FEW: Final = 20_000
+"""Rows that a page may be picked from as they are."""
 
 
 class Reads(Base):
@@ -63,12 +70,43 @@ class Reads(Base):
     def read(self, query: Query) -> pa.Table:
         """The rows of a query. Raises LayerNotFound, UnknownProperty, InvalidFilter, TimeLimit."""
         self._fresh()
-        held = self._layer(query.layer)
+        held, now = self._layer(query.layer), self._moment()
         columns = catalogue.output(held, query)
-        statement, params = sql.rows(
-            query, held.tables, self._moment(), self.dialect, [c for c, _ in columns.values()]
-        )
-        return self._fetched(statement, params, columns)
+        stored = [c for c, _ in columns.values()]
+
+        def ask(tables: Tables) -> pa.Table:
+            return self._fetched(*sql.rows(query, tables, now, self.dialect, stored), columns)
+
+        return self._needed(held, query, now, ask)
+
+    def page(self, query: Query) -> tuple[pa.Table, int]:
+        """The rows of a query, and how many there are when its limit and page are left aside."""
+        self._fresh()
+        held, now = self._layer(query.layer), self._moment()
+        if not self._few(held, query):
+            table = self.read(query)
+            whole = query.after is None and (query.limit is None or len(table) < query.limit)
+            return table, len(table) if whole else self.count(query)
+        columns = catalogue.output(held, query)
+        stored = [c for c, _ in columns.values()]
+
+        def ask(tables: Tables) -> pa.Table:
+            with self._asked() as session:
+                return session.arrow(*sql.page_of_few(query, tables, now, self.dialect, stored))
+
+        found = self._needed(held, query, now, ask)
+        matched = found.column(len(stored))[0].as_py() if len(found) else 0
+        return catalogue.typed(found, columns), matched
+
+    def _few(self, held: Held, query: Query) -> bool:
+        """Whether a window is so small that not many rows can be expected in it."""
+        whole = self._state(held)
+        if query.bbox is None or whole.bbox is None or query.ids is not None or query.after is not None:
+            return False
+        if query.limit is None or query.every or isinstance(query.at, Interval):
+            return False
+        land = _area(whole.bbox)
+        return sum(map(_area, query.bbox.parts())) * whole.count <= land * FEW
 
     def count(self, query: Query) -> int:
         """How many rows the query has, its limit and page left aside."""
@@ -76,9 +114,40 @@ class Reads(Base):
         held = self._layer(query.layer)
         if query == Query(layer=query.layer, policy=query.policy, limit=query.limit):
             return self._state(held).count
-        statement, params = sql.count(query, held.tables, self._moment(), self.dialect)
-        with self._asked() as session:
-            return int(session.rows(statement, params)[0][0])
+        now = self._moment()
+
+        def ask(tables: Tables) -> int:
+            with self._asked() as session:
+                return int(session.rows(*sql.count(query, tables, now, self.dialect))[0][0])
+
+        return self._needed(held, query, now, ask)
+
+    def _needed[T](self, held: Held, query: Query, now: datetime, ask: Callable[[Tables], T]) -> T:
+        """What is answered from the tables that may have rows of a query's moment: as a rule the live one.
+
+        Of the present the other has only what is going to end. A commit meanwhile moves rows from one to
+        the other: then both are asked, which is right at any time.
+        """
+        mark = self._mark()
+        at = now if query.at is None else query.at
+        past = query.known is not None and query.known < held.updated
+        if mark is None or query.every or past or isinstance(at, Interval):
+            return ask(held.tables)
+        if self._held.get(query.layer) is held and at >= self._ended(held):
+            found = ask(replace(held.tables, hist=""))
+            if self._mark() == mark:
+                return found
+        return ask(held.tables)
+
+    def _ended(self, held: Held) -> datetime:
+        """The moment from which on no row that is believed and has an end is valid any more."""
+        known = self._ends.get(held.layer.id)
+        if known is None or known[0] is not held:
+            end = self.dialect.moment(OPEN)
+            with self._session() as session:
+                rows = session.rows(f"SELECT max(valid_to) FROM {held.hist} WHERE recorded_to = {end}")
+            known = self._ends[held.layer.id] = (held, utc(rows[0][0]) if rows[0][0] else BEGINNING)
+        return known[1]
 
     def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
         """Every row ever written for an id, by recorded_from then valid_from."""
@@ -158,3 +227,8 @@ class Reads(Base):
         with self._session() as session:
             rows = session.rows("SELECT value FROM kept WHERE name = $1", [name])
         return bytes(rows[0][0]) if rows else None
+
+
+def _area(box: BBox) -> float:
+    """Square degrees, of a line or a point a little."""
+    return max(box.east - box.west, 1e-9) * max(box.north - box.south, 1e-9)
