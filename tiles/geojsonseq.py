@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from tiles import geojson, json_columns
+from tiles import geojson
 from tiles.format import Format, Page
 
 MEDIA_TYPE = "application/geo+json-seq"
@@ -16,7 +16,7 @@ RECORD_SEPARATOR = b"\x1e"
 def encode(tables: Iterable[pa.Table], _: Page) -> Iterator[bytes]:
     """Features as they come; nothing is held but the table in hand."""
     for table in tables:
-        yield json_columns.run(geojson.features(table, before=RECORD_SEPARATOR, after=b"\n"))
+        yield b"".join(RECORD_SEPARATOR + text + b"\n" for text in geojson.features(table))
 
 
 FORMAT = Format(name="geojsonseq", media_type=MEDIA_TYPE, encode=encode, suffix=".geojsons", bulk=True)

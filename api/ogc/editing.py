@@ -244,7 +244,7 @@ def _replaced(twin: Twin, state: LayerState, row: Batch, old: pa.Table, reader: 
 
 def _as_feature(old: pa.Table) -> dict[str, Any]:
     """The row as its GeoJSON says it, without the links of an answer."""
-    found: dict[str, Any] = orjson.loads(geojson.features(old)[0].as_py())
+    found: dict[str, Any] = orjson.loads(geojson.features(old)[0])
     return found
 
 

@@ -78,7 +78,7 @@ def memento(
         link(collection_root(request, layer), "collection"),
         link(f"{here}/versions", "version-history"),
     ]
-    body = geojson.features(crs.table(table, target), {"links": links})[0].as_py()
+    body = geojson.features(crs.table(table, target), {"links": links})[0]
     if form == "html":
         body = pages.render(
             request, "item", {**orjson.loads(body), "collection": layer, "sketched": target is None}
@@ -226,7 +226,7 @@ def versions(request: Request, layer: str, feature: str, twin: Here) -> Response
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
     """Features of all versions; `recorded_to` is among their properties."""
     ends = [geojson.plain(v) for v in table["recorded_to"].to_pylist()]
-    found = [orjson.loads(text) for text in geojson.features(table).to_pylist()]
+    found = [orjson.loads(text) for text in geojson.features(table)]
     for feature, end in zip(found, ends, strict=True):
         feature["properties"]["recorded_to"] = end
     return found
