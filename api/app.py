@@ -15,6 +15,7 @@ from api import access, cors, errors, layers, live, places, proxy, sensorthings,
 from api.access import routes as own
 from api.access.gate import Gate
 from api.compress import Compress
+from api.hot import Quick
 from api.limits import Limits
 from api.ogc import (
     collections,
@@ -74,7 +75,7 @@ def create_app(
         app.include_router(room.router)
     _operation(app)
     _viewer(app, static)
-    packed = Compress(app)
+    packed = Quick(Compress(app), twin)
     listed = cors.origins(twin.settings.cors_origins)
     known = Gate(packed, twin.access) if twin.access else packed
     hosts = access.hosts(twin.settings)

@@ -27,6 +27,10 @@ UNHEARD: Final = frozenset({"/{path:path}", "/healthz", "/readyz", "/metrics"})
 """Routes that tell nothing of the city: the viewer's own files, and operation."""
 EXPORTS: Final = ("text/csv", "application/vnd.", "application/flatgeobuf", "application/geo+json-seq")
 """Media types in which whole layers are taken away."""
+TILE: Final = "vector-tile"
+"""A tile is no export, whatever its media type begins with."""
+TILES: Final = re.compile(r"/(?:tiles|ogc/tiles|ogc/collections/[^/]+/tiles)/")
+"""Tiles come by the hundred; they are written down together."""
 SECRETS: Final = re.compile(r"twin_\w{4,}[\w-]*|eyJ[\w-]+\.[\w.-]*", re.ASCII)
 LONGEST: Final = 1000
 
@@ -119,8 +123,8 @@ class Gate:
         returned = headers.get("ogc-numberreturned", "")
         seen.rows = int(returned) if returned.isdigit() else None
         seen.stream = kind.startswith("text/event-stream")
-        seen.export = kind.startswith(EXPORTS) or headers.get("content-disposition", "").startswith(
-            "attachment"
+        seen.export = TILE not in kind and (
+            kind.startswith(EXPORTS) or headers.get("content-disposition", "").startswith("attachment")
         )
         if caller.known or self.access.rules.any:
             headers.add_vary_header("Authorization, X-API-Key")
@@ -160,7 +164,7 @@ class Gate:
             bytes=seen.bytes,
             note=clipped(note),
         )
-        tile = inside(scope).startswith("/tiles/") and not denied
+        tile = TILES.match(inside(scope)) is not None and not denied
         (self.access.journal.tile if tile else self.access.journal.add)(entry)
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.hot import Kept, lasting
+from api.hot import Kept, lasting, sent, where
 from api.ogc import filters, grids, params, tilesets
 from api.ogc.documents import COMMON, answer
 from api.respond import REVALIDATE, digest, etag, json, negotiate, unchanged
 from api.state import Twin, of
 from pipelines import vector_tiles
-from pipelines.tile_cache import LEVEL
 from tiles.mvt import MEDIA_TYPE as MVT
 from twin import moments
 from twin.errors import InvalidParameter, UnknownParameter
@@ -107,38 +105,32 @@ def dataset_tileset(request: Request, tms: str, twin: Here) -> Response:
     "/collections/{layer}/tiles/{tms}/{tileMatrix}/{tileRow}/{tileCol}",
     operation_id=".collection.vector.getTile",
 )
-async def layer_tile(
+def layer_tile(
     request: Request,
     layer: str,
     tms: str,
     tileMatrix: str,
     tileRow: str,
     tileCol: str,
+    twin: Here,
 ) -> Response:
     """A vector tile of a layer; 204 where nothing is."""
-
-    def cold(twin: Twin) -> Kept:
-        cell = place(grids.grid(twin, tms), tileMatrix, tileRow, tileCol)
-        return made(request, twin, cell, of_layer(request, layer, twin, FORM))
-
-    return await tile(request, cold)
+    asked = of_layer(request, layer, twin, FORM)
+    return tile(request, twin, place(grids.grid(twin, tms), tileMatrix, tileRow, tileCol), asked)
 
 
 @router.get("/tiles/{tms}/{tileMatrix}/{tileRow}/{tileCol}", operation_id=".dataset.vector.getTile")
-async def dataset_tile(
+def dataset_tile(
     request: Request,
     tms: str,
     tileMatrix: str,
     tileRow: str,
     tileCol: str,
+    twin: Here,
 ) -> Response:
     """A vector tile of several layers (`collections=a,b`; all by default); 204 where nothing is."""
-
-    def cold(twin: Twin) -> Kept:
-        cell = place(grids.grid(twin, tms), tileMatrix, tileRow, tileCol)
-        return made(request, twin, cell, of_dataset(request, twin, FORM))
-
-    return await tile(request, cold)
+    asked = of_dataset(request, twin, FORM)
+    return tile(request, twin, place(grids.grid(twin, tms), tileMatrix, tileRow, tileCol), asked)
 
 
 # What is asked
@@ -200,22 +192,12 @@ def wanted(
 # Tiles
 
 
-async def tile(request: Request, cold: Callable[[Twin], Kept]) -> Response:
-    """A tile out of memory when it is there as it would be made, else made."""
-    twin = of(request)
-    where = (request.url.path, request.url.query, request.headers.get("accept", ""), twin.policy.key)
-    found = twin.hot.get(where, twin) if not twin.settings.store else None
-    if found is None:
-        found = await run_in_threadpool(remembered, twin, where, cold)
-    return sent(request, found)
-
-
-def remembered(twin: Twin, where: tuple[str, ...], cold: Callable[[Twin], Kept]) -> Kept:
-    """The tile, made and kept in memory for whoever asks next."""
+def tile(request: Request, twin: Twin, cell: Cell, asked: Wanted) -> Response:
+    """A tile, kept in memory for whoever asks next (`api.hot.Quick`)."""
     version = twin.store.last()
-    found = cold(twin)
-    twin.hot.put(where, version, found)
-    return found
+    found = made(request, twin, cell, asked)
+    twin.hot.put(where(request.scope, twin.policy.key), version, found)
+    return sent(request, found)
 
 
 def made(request: Request, twin: Twin, cell: Cell, wanted_: Wanted) -> Kept:
@@ -247,20 +229,6 @@ def made(request: Request, twin: Twin, cell: Cell, wanted_: Wanted) -> Kept:
         },
         until=lasting(twin, asked),
     )
-
-
-NOTHING = gzip.compress(b"", LEVEL, mtime=0)
-
-
-def sent(request: Request, found: Kept) -> Response:
-    """The answer: 304 where the client has it, 204 where nothing is (20-057, 7.1.6)."""
-    if (same := unchanged(request, found.headers)) is not None:
-        return same
-    if found.packed == NOTHING:
-        return Response(None, 204, found.headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(found.packed, 200, {**found.headers, "Content-Encoding": "gzip"}, MVT)
-    return Response(gzip.decompress(found.packed), 200, found.headers, MVT)
 
 
 # Tilesets
