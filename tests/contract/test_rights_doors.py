@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -305,10 +305,13 @@ HIDDEN = st.builds(
 
 @pytest.mark.parametrize("law", LAWS)
 @settings(
-    max_examples=2,
+    max_examples=1,
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
+)
+@example(
+    one=Hidden("alpha", ((250.0, 0.002), (30.0, 0.004)), 1.0), other=Hidden("beta", ((20.0, -0.003),), 2.0)
 )
 @given(one=HIDDEN, other=HIDDEN)
 def test_what_is_hidden_changes_no_answer(law: str, one: Hidden, other: Hidden) -> None:
