@@ -10,12 +10,13 @@ import gzip
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.ogc import filters
 from api.ogc.params import single
 from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
@@ -45,10 +46,12 @@ NOW = "now"
 
 @router.get("/{layer}/tileset.json")
 def tileset(request: Request, layer: str, twin: Here) -> Response:
-    """The layer as 3D Tiles 1.1, now; `at` and `known` lead to the address of that moment."""
-    said = single(request.query_params, {"at", "known"})
-    if said:
-        return RedirectResponse(f"{moment_path(layer, said)}/tileset.json", 307)
+    """The layer as 3D Tiles 1.1, now; `at` and `known` lead to the address of that moment; `filter` narrows it."""
+    said = single(request.query_params, {"at", "known", *filters.PARAMETERS})
+    when: dict[str, str] = {name: said.pop(name) for name in ("at", "known") if name in said}
+    if when:
+        query = f"?{urlencode(said)}" if said else ""
+        return RedirectResponse(f"{moment_path(layer, when)}/tileset.json{query}", 307)
     return entrance(request, layer, twin, twin.now(), twin.now())
 
 
@@ -75,7 +78,14 @@ def moment_path(layer: str, said: dict[str, str]) -> str:
 def entrance(request: Request, layer: str, twin: Twin, at: datetime, known: datetime) -> Response:
     """A root tileset JSON, revalidated by its key."""
     now = twin.now()
-    baked = bake.entrance(twin.source, layer, at=min(at, now), known=min(known, now), policy=twin.policy)
+    baked = bake.entrance(
+        twin.source,
+        layer,
+        at=min(at, now),
+        known=min(known, now),
+        policy=twin.policy,
+        passing=filters.read(request.query_params),
+    )
     return revalidated(request, baked.key, lambda: baked.body, JSON)
 
 
@@ -173,10 +183,13 @@ def now(request: Request, layer: str, z: str, x: str, name: str, twin: Here) -> 
 
 
 def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Twin) -> Response:
-    """A vector tile; 204 where nothing is."""
-    when = moments(single(request.query_params, {"at", "known", "v"}), twin)
+    """A vector tile, of what a `filter` leaves where there is one; 204 where nothing is."""
+    said = single(request.query_params, {"at", "known", "v", *filters.PARAMETERS})
+    when = moments(said, twin)
     cell = mercator(*address)
-    asked = vector_tiles.Asked(layer=layer, at=when["at"], known=when["known"], policy=twin.policy)
+    asked = vector_tiles.Asked(
+        layer=layer, at=when["at"], known=when["known"], policy=twin.policy, filter=filters.read(said)
+    )
     key = vector_tiles.etag(twin.source, cell, asked)
 
     def make() -> bytes:
@@ -213,9 +226,14 @@ def moments(said: dict[str, str], twin: Twin) -> dict[str, datetime]:
 def immutable(request: Request, layer: str, key: str, z: str, x: str, name: str, twin: Here) -> Response:
     """A tile in a state: `.glb` and `.json` of 3D Tiles, `.terrain`."""
     y, suffix = split(name)
+    narrowed = filters.read(request.query_params)
+
+    def baked(make: Callable[..., bytes]) -> bytes:
+        return make(twin.source, layer, key, node(z, x, y), policy=twin.policy, passing=narrowed)
+
     makers: dict[str, tuple[str, Callable[[], bytes]]] = {
-        "glb": (GLB, lambda: bake.content(twin.source, layer, key, node(z, x, y), policy=twin.policy)),
-        "json": (JSON, lambda: bake.branch(twin.source, layer, key, node(z, x, y), policy=twin.policy)),
+        "glb": (GLB, lambda: baked(bake.content)),
+        "json": (JSON, lambda: baked(bake.branch)),
         "terrain": (TERRAIN, lambda: _terrain(twin, layer, key, terrain_address(z, x, y))),
     }
     if suffix not in makers:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol, cast
 from urllib.parse import quote
@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 
 from layers.footing import absolute
 from layers.kind import Ground, Kind, Placed
+from pipelines.narrowed import narrowed
 from tiles import gltf
 from tiles.tileset import Region, Tile, nothing, tileset
-from twin import registry, stamps
+from twin import cql2, registry, stamps
 from twin.errors import TileNotFound
 from twin.forest import Forest, Planted
-from twin.model import BBox, Layer, Query
+from twin.model import BBox, Filter, Layer, Query, Window
 from twin.moments import microseconds
 from twin.policy import Policy
 from twin.space import metres_per_degree
@@ -96,24 +97,28 @@ def entrance(
     at: datetime,
     known: datetime,
     policy: Policy,
+    passing: Filter | None = None,
 ) -> Baked:
     """The root tileset JSON of a layer at a moment; its key is the ETag.
 
     Raises:
         LayerNotFound: there is no such layer.
         TileNotFound: its kind is not drawn as 3D Tiles.
+        InvalidFilter, UnknownProperty: the filter does not fit it.
     """
-    scene = _scene(source, layer, at, known, policy)
+    scene = _scene(source, layer, at, known, policy, passing)
     return _written(scene, source.forest.now(layer), 0)
 
 
-def branch(source: Source, layer: str, key: str, node: str, *, policy: Policy) -> bytes:
+def branch(
+    source: Source, layer: str, key: str, node: str, *, policy: Policy, passing: Filter | None = None
+) -> bytes:
     """The tileset JSON of a node and what is below it, in a state.
 
     Raises:
         TileNotFound: there is no such node, or the key does not name its state.
     """
-    scene, planted, place = _addressed(source, layer, key, node, policy)
+    scene, planted, place = _addressed(source, layer, key, node, policy, passing)
     baked = _written(scene, planted, place)
     if baked.key != key:
         raise TileNotFound(
@@ -122,14 +127,16 @@ def branch(source: Source, layer: str, key: str, node: str, *, policy: Policy) -
     return baked.body
 
 
-def content(source: Source, layer: str, key: str, node: str, *, policy: Policy) -> bytes:
+def content(
+    source: Source, layer: str, key: str, node: str, *, policy: Policy, passing: Filter | None = None
+) -> bytes:
     """The GLB of what a node itself holds, in a state.
 
     Raises:
         TileNotFound: there is no such node, or the key does not name its state.
     """
-    scene, planted, place = _addressed(source, layer, key, node, policy)
-    own = _own(scene, planted, _homed(planted, place))
+    scene, planted, place = _addressed(source, layer, key, node, policy, passing)
+    own = _own(scene, planted, _homed(planted, place), place)
     if _key(scene, planted.tree, place, _grounded(scene, own, place)) != key:
         raise TileNotFound(
             f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json"
@@ -162,13 +169,17 @@ class _Scene:
     at: datetime
     known: datetime
     policy: Policy
+    filter: Filter | None = None
+    filter_key: str = ""
 
     @property
     def placed(self) -> Placed:
         return Placed(ground=self.ground, vertical=self.layer.vertical, schematic=self.layer.schematic)
 
 
-def _scene(source: Source, layer: str, at: datetime, known: datetime, policy: Policy) -> _Scene:
+def _scene(
+    source: Source, layer: str, at: datetime, known: datetime, policy: Policy, passing: Filter | None
+) -> _Scene:
     described = source.store.layer(layer, policy).layer
     kind = cast(Kind, registry.entry("layers", "KIND", described.kind))
     if kind.draw != "3dtiles" or kind.mesh is None:
@@ -181,15 +192,19 @@ def _scene(source: Source, layer: str, at: datetime, known: datetime, policy: Po
         at=at,
         known=known,
         policy=policy,
+        filter=passing,
+        filter_key=""
+        if passing is None
+        else cql2.key(cql2.checked(passing, cql2.queryables(described.columns))),
     )
 
 
 def _addressed(
-    source: Source, layer: str, key: str, node: str, policy: Policy
+    source: Source, layer: str, key: str, node: str, policy: Policy, passing: Filter | None
 ) -> tuple[_Scene, Planted, int]:
     """The scene, tree and node that an address names."""
     recipe, stamp = stamps.parse(key)
-    scene = _scene(source, layer, stamps.moment(stamp[0]), stamps.moment(stamp[1]), policy)
+    scene = _scene(source, layer, stamps.moment(stamp[0]), stamps.moment(stamp[1]), policy, passing)
     own, _, revision = recipe.rpartition(".")
     if own != _recipe(scene):
         raise TileNotFound(f"{key} is of another edition of layer {layer!r}; start from its tileset.json")
@@ -206,7 +221,7 @@ def _recipe(scene: _Scene) -> str:
     columns = [(c.name, c.type) for c in layer.columns if c.name in kind.mesh_columns]
     said = (layer.vertical, layer.schematic, scene.ground.vertical, kind.name, kind.mesh_columns, columns)
     name = f"{REVISION}.{zlib.crc32(repr(said).encode()):08x}"
-    return f"{name}.{scene.policy.key}" if scene.policy.key else name
+    return ".".join(part for part in (name, scene.policy.key, scene.filter_key[:12]) if part)
 
 
 def _key(scene: _Scene, tree: Tree, node: int, stamp: Stamp, revision: int | None = None) -> str:
@@ -227,15 +242,23 @@ def _below(scene: _Scene, planted: Planted, node: int) -> Survey:
     """What a node and all nodes below it hold."""
     if node == 0:
         at, known = microseconds(scene.at), microseconds(scene.known)
-        return scene.source.forest.survey(scene.layer.id, planted, at, known)
-    return _own(scene, planted, planted.rows.within(*planted.tree.window(node).keys[0]))
+        return _passing(scene, planted, scene.source.forest.survey(scene.layer.id, planted, at, known), node)
+    return _own(scene, planted, planted.rows.within(*planted.tree.window(node).keys[0]), node)
 
 
-def _own(scene: _Scene, planted: Planted, rows: NDArray[np.int64]) -> Survey:
+def _passing(scene: _Scene, planted: Planted, whole: Survey, node: int) -> Survey:
+    """What of a node and all below it passes the filter."""
+    if scene.filter is None:
+        return whole
+    window = Window(keys=planted.tree.window(node).keys)
+    return narrowed(whole, planted.tree, scene.source.store, _query(scene, window))
+
+
+def _own(scene: _Scene, planted: Planted, rows: NDArray[np.int64], node: int) -> Survey:
     """What the nodes hold, as far as these rows go."""
     columns = {n: values[rows] for n, values in planted.rows.columns.items()}
     at, known = microseconds(scene.at), microseconds(scene.known)
-    return survey(planted.tree, columns, planted.home[rows], at, known)
+    return _passing(scene, planted, survey(planted.tree, columns, planted.home[rows], at, known), node)
 
 
 def _grounded(scene: _Scene, seen: Survey, node: int) -> Stamp:
@@ -251,16 +274,19 @@ def _grounded(scene: _Scene, seen: Survey, node: int) -> Stamp:
 def _rows(scene: _Scene, tree: Tree, node: int) -> pa.Table:
     """The rows of a node."""
     wanted = {*scene.kind.mesh_columns, *(c.name for c in scene.kind.columns)}
-    return scene.source.store.read(
-        Query(
-            layer=scene.layer.id,
-            policy=scene.policy,
-            at=scene.at,
-            known=scene.known,
-            columns=tuple(c.name for c in scene.layer.columns if c.name in wanted),
-            bodies=True,
-            window=tree.window(node),
-        )
+    columns = tuple(c.name for c in scene.layer.columns if c.name in wanted)
+    return scene.source.store.read(replace(_query(scene, tree.window(node)), columns=columns, bodies=True))
+
+
+def _query(scene: _Scene, window: Window) -> Query:
+    """What is asked of a store for a part of the scene."""
+    return Query(
+        layer=scene.layer.id,
+        policy=scene.policy,
+        at=scene.at,
+        known=scene.known,
+        filter=scene.filter,
+        window=window,
     )
 
 
@@ -343,7 +369,10 @@ class _Drawing:
     def _uri(self, key: str, node: int, suffix: str) -> str:
         level, column, row = self.planted.tree.cell(node)
         layer = quote(self.scene.layer.id, safe="")
-        return f"{self.scene.source.base}/{layer}/{key}/{level}/{column}/{row}.{suffix}"
+        address = f"{self.scene.source.base}/{layer}/{key}/{level}/{column}/{row}.{suffix}"
+        if self.scene.filter is None:
+            return address
+        return f"{address}?filter={quote(cql2.as_text(self.scene.filter), safe='')}"
 
     def _region(self, node: int, children: tuple[Tile, ...]) -> Region:
         west, south, _, east, north, _ = self.total.box[node].tolist()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,8 @@ import pytest
 import shapely
 
 from pipelines import bake
-from twin.errors import LayerNotFound, TileNotFound
+from twin import cql2
+from twin.errors import LayerNotFound, TileNotFound, UnknownProperty
 from twin.forest import Forest
 from twin.memory.store import MemoryStore
 from twin.model import Column, Delivery, Layer, Mode, Titles
@@ -84,16 +86,21 @@ class Town:
         delivery = Delivery(source="survey", at=at, mode=Mode.UPSERT)
         self.store.write(HOUSES, iter([Batch(table=table, crs=None)]), delivery)
 
-    def root(self, at: datetime | None = None, known: datetime | None = None) -> bake.Baked:
+    def root(
+        self, at: datetime | None = None, known: datetime | None = None, passing: Any = None
+    ) -> bake.Baked:
         now = self.clock.moment
         at = at or now + timedelta(days=100)
-        return bake.entrance(self.source, "houses", at=at, known=known or now, policy=OPEN)
+        return bake.entrance(self.source, "houses", at=at, known=known or now, policy=OPEN, passing=passing)
 
     def get(self, uri: str) -> bytes:
-        _, _, layer, key, name = uri.split("/", 4)
+        address = urlsplit(uri)
+        _, _, layer, key, name = address.path.split("/", 4)
         node, _, suffix = name.rpartition(".")
         maker = {"glb": bake.content, "json": bake.branch}[suffix]
-        return maker(self.source, layer, key, node, policy=OPEN)
+        said = parse_qs(address.query)
+        passing = cql2.parse(said["filter"][0]) if said else None
+        return maker(self.source, layer, key, node, policy=OPEN, passing=passing)
 
     def walk(self, body: bytes) -> Iterator[tuple[dict[str, Any], str | None]]:
         """Every tile with the address of its content, through all tileset JSON."""
@@ -103,7 +110,7 @@ class Town:
         while todo:
             tile = todo.pop()
             uri = tile.get("content", {}).get("uri")
-            if uri and uri.endswith(".json"):
+            if uri and urlsplit(uri).path.endswith(".json"):
                 below = self.get(uri)
                 assert json.loads(below)["root"]["geometricError"] <= tile["geometricError"]
                 yield from self.walk(below)
@@ -328,3 +335,39 @@ def test_a_layer_that_is_not_drawn_in_3d_has_no_tileset():
         bake.entrance(town.source, "words", at=now, known=now, policy=OPEN)
     with pytest.raises(LayerNotFound):
         bake.entrance(town.source, "none", at=now, known=now, policy=OPEN)
+
+
+def test_a_filter_leaves_tiles_with_what_passes_and_no_others():
+    town = Town(count=900)
+    high = {f"H{i:04}" for i, h in enumerate(houses(900, 0, 1)["height"].to_pylist()) if h > 8.5}
+    root = town.root(passing=cql2.parse("height > 8.5"))
+    found = {uri: town.get(uri) for _, uri in town.walk(root.body) if uri}
+    drawn = [name for body in found.values() for name in ids(body)]
+    assert sorted(drawn) == sorted(high)
+    assert 0 < len(found) < len(town.contents())
+    whole = town.root()
+    assert root.key != whole.key
+    assert root.key == town.root(passing=cql2.parse("(height>8.5)")).key
+
+
+def test_a_filtered_tile_is_not_to_be_had_without_its_filter():
+    town = Town()
+    root = town.root(passing=cql2.parse("height > 8.5"))
+    uri = next(uri for _, uri in town.walk(root.body) if uri)
+    for other in (urlsplit(uri).path, f"{urlsplit(uri).path}?filter=height%20%3E%208"):
+        with pytest.raises(TileNotFound):
+            town.get(other)
+
+
+def test_a_house_that_comes_to_pass_a_filter_comes_into_its_tile():
+    town = Town()
+    passing = cql2.parse("height > 20")
+    assert not [uri for _, uri in town.walk(town.root(passing=passing).body) if uri]
+    town.write(at=START + timedelta(days=1), count=1, first=3, height=30.0)
+    root = town.root(passing=passing)
+    assert [ids(town.get(uri)) for _, uri in town.walk(root.body) if uri] == [["H0003"]]
+
+
+def test_a_filter_that_does_not_fit_the_layer_is_refused():
+    with pytest.raises(UnknownProperty):
+        Town(count=5).root(passing=cql2.parse("colour = 1"))
