@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests_support import HOUSES, SURVEY, houses
 
 from api.state import Twin
+from twin.model import Delivery
 
 BAD = ["-1/0/0", "99/0/0", "1/2/0", "1/0/2", "1.5/0/0", "a/b/c", "1e400/0/0", "+1/0/0", "١/٠/٠"]
 
@@ -74,3 +77,25 @@ def test_terrain_of_a_twin_without_any_is_flat_and_whole(client: TestClient) -> 
     assert described["available"][0] == [{"startX": 0, "startY": 0, "endX": 1, "endY": 0}]
     assert client.get("/tiles/ground/0/1/0.terrain").status_code == 200
     assert client.get("/tiles/ground/9/0/0.terrain").status_code == 404
+
+
+def test_a_filter_narrows_the_tiles_of_these_doors_too(client: TestClient, twin: Twin) -> None:
+    towers = replace(HOUSES, id="towers", kind="buildings")
+    twin.store.write(towers, [houses()], Delivery(source="survey", at=SURVEY))
+    root = "/tiles/towers/tileset.json"
+    whole, high = (client.get(root, params=p) for p in ({}, {"filter": "height > 60"}))
+    assert whole.headers["ETag"] != high.headers["ETag"]
+    uri = high.json()["root"]["content"]["uri"]
+    assert "filter=" in uri
+    content = client.get(uri)
+    assert content.status_code == 200
+    assert b"H020" in content.content
+    assert b"H003" not in content.content
+    named = client.get(uri.split("?")[0])
+    assert named.content == content.content  # the key says it all, once somebody has said the filter
+    for wrong in ({"filter": "nothing > 1"}, {"filter": "height >"}, {"colour": "red"}):
+        assert client.get(root, params=wrong).status_code == 400
+    then = client.get(root, params={"filter": "height > 60", "at": "2025-08-01T00:00:00Z"})
+    assert then.json()["root"]["content"]["uri"].endswith(uri[uri.index("?") :])
+    tile = "/tiles/towers/14/13489/6208.mvt"
+    assert len(client.get(tile, params={"filter": "height > 60"}).content) < len(client.get(tile).content)
