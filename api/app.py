@@ -44,9 +44,10 @@ CSP = (
 HASHED = ("assets/",)
 """Folders of the built viewer whose names change with their content."""
 VECTOR = (grids, vector_tiles, styles)
-OGC = (landing, functions, openapi, collections, schema, versions, features, editing, *VECTOR, processes)
+# What is asked most comes first: each route before it is tried for each request.
+OGC = (versions, features, landing, functions, openapi, collections, schema, editing, *VECTOR, processes)
 """Versions before features: an id may hold slashes."""
-ROUTERS = (*OGC, sensorthings, layers, places, things, tiles, live, own)
+ROUTERS = (tiles, *OGC, sensorthings, layers, places, things, live, own)
 
 
 def create_app(

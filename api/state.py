@@ -56,8 +56,11 @@ class Twin:
         )
 
 
-def of(request: Request) -> Twin:
-    """The server's parts for a route (`Depends(of)`), with the twin as the caller sees it."""
+async def of(request: Request) -> Twin:
+    """The server's parts for a route (`Depends(of)`), with the twin as the caller sees it.
+
+    It waits for nothing; a plain function would be taken to a thread and back for each request.
+    """
     twin: Twin = request.app.state.twin
     if twin.access is None:
         return twin

@@ -83,6 +83,20 @@ def rows(
     return f"WITH {picked} SELECT {given} FROM ({both}) AS q ORDER BY {order}", params.values
 
 
+def named(query: Query) -> bool:
+    """Whether a query asks for a few ids, and for nothing more of them than that they are there."""
+    plain = query.filter is None and query.bbox is None and query.window is None and query.after is None
+    few = query.ids is not None and 0 < len(query.ids) <= FEW
+    return few and plain and query.limit is None and not query.sort
+
+
+def by_ids(query: Query, tables: Tables, dialect: Dialect, output: Sequence[str]) -> tuple[str, list[Any]]:
+    """The statement that gives the live rows of a few ids, whatever the moment and the branch."""
+    params = Params(dialect)
+    given, ids = _given(output, dialect), _ids(query.ids or (), params)
+    return f"SELECT {given} FROM {tables.live} WHERE {ids}", params.values
+
+
 def page_of_few(
     query: Query, tables: Tables, now: datetime, dialect: Dialect, output: Sequence[str]
 ) -> tuple[str, list[Any]]:

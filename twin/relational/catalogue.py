@@ -121,8 +121,18 @@ def output(held: Held, query: Query) -> dict[str, tuple[str, pa.DataType]]:
 
 def typed(table: pa.Table, columns: dict[str, tuple[str, pa.DataType]]) -> pa.Table:
     """An answer under the names and types that `output` promised."""
-    arrays = [table.column(n).cast(kind) for n, (_, kind) in enumerate(columns.values())]
+    arrays = [_as(table.column(n), kind) for n, (_, kind) in enumerate(columns.values())]
     return pa.table(arrays, schema=pa.schema([(n, kind) for n, (_, kind) in columns.items()]))
+
+
+def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == kind else column.cast(kind)
+
+
+def tabled(rows: list[tuple[Any, ...]], columns: dict[str, tuple[str, pa.DataType]]) -> pa.Table:
+    """A few rows under the names and types that `output` promised."""
+    arrays = [pa.array([r[n] for r in rows], kind) for n, (_, kind) in enumerate(columns.values())]
+    return pa.table(arrays, names=list(columns))
 
 
 def state(session: Session, held: Held, now: datetime) -> tuple[LayerState, datetime]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 import orjson
 import pyarrow as pa
@@ -22,6 +22,7 @@ from twin.relational.schema import Held, utc
 from twin.table import SPREAD_TYPES, TIMESTAMP
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+PERIOD: Final = ("valid_from", "recorded_from", "branch")
 FEW: Final = 20_000
 """Rows that a page may be picked from as they are."""
 
@@ -75,9 +76,29 @@ class Reads(Base):
         stored = [c for c, _ in columns.values()]
 
         def ask(tables: Tables) -> pa.Table:
+            if not tables.hist and sql.named(query):
+                return self._named(query, tables, now, columns)
             return self._fetched(*sql.rows(query, tables, now, self.dialect, stored), columns)
 
         return self._needed(held, query, now, ask)
+
+    def _named(
+        self, query: Query, tables: Tables, now: datetime, columns: dict[str, tuple[str, pa.DataType]]
+    ) -> pa.Table:
+        """The rows of a few ids: beside other conditions the index is not used, so they are looked at here."""
+        stored = [c for c, _ in columns.values()]
+        with self._asked() as session:
+            rows = session.rows(*sql.by_ids(query, tables, self.dialect, [*stored, *PERIOD]))
+        begun, recorded, branch = (len(stored) + n for n in range(3))
+        at = cast("datetime", query.at or now)
+        kept = [
+            row
+            for row in rows
+            if row[branch] == query.branch
+            and utc(row[begun]) <= at
+            and (query.known is None or utc(row[recorded]) <= query.known)
+        ]
+        return catalogue.tabled(sorted(kept, key=lambda row: row[0]), columns)
 
     def page(self, query: Query) -> tuple[pa.Table, int]:
         """The rows of a query, and how many there are when its limit and page are left aside."""
