@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from starlette.requests import Request
 
-from twin.errors import InvalidJSON, UnsupportedFormat
+from twin.errors import InvalidJSON, InvalidParameter, UnsupportedFormat
 
 DEPTH = 32
 TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
@@ -21,10 +21,13 @@ async def json_body(request: Request, *media_types: str) -> Any:
     """The request's body, parsed.
 
     Raises:
+        InvalidParameter: it says no media type (Features Part 4, /req/create-replace-delete/post-content-type B).
         UnsupportedFormat: its media type is none of `media_types`.
         InvalidJSON: it is not JSON, has a member twice, is too deep, or holds NaN or a lone surrogate.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if "content-type" not in request.headers:
+        raise InvalidParameter(f"the body has no Content-Type; send {' or '.join(media_types)}")
+    given = request.headers["content-type"].partition(";")[0].strip().lower()
     if given not in media_types:
         raise UnsupportedFormat(f"a body of type {given or 'none'!r}; send {' or '.join(media_types)}")
     return parse(await request.body())
@@ -76,10 +79,12 @@ def _constant(name: str) -> NoReturn:
     raise InvalidJSON(f"{name} is not a JSON number")
 
 
-def _integer(digits: str) -> int:
+def _integer(digits: str) -> float:
+    """A whole number; one beyond 64 bits is as near as a double gets (RFC 7493, 2.2)."""
     if len(digits) > DIGITS:
         raise InvalidJSON(f"a number of {len(digits)} digits")
-    return int(digits)
+    value = int(digits)
+    return value if -(2**63) <= value < 2**63 else _float(digits)
 
 
 def _float(digits: str) -> float:

@@ -13,6 +13,11 @@ COMMON = (
     f"{SPEC}/ogcapi-common-1/1.0/conf/html",
     f"{SPEC}/ogcapi-common-2/1.0/conf/collections",
 )
+SCHEMAS = (
+    "schemas", "advanced-property-roles", "returnables-and-receivables", "queryables", "sortables",
+)  # fmt: skip
+"""Features Part 5 was published as Common Part 3 (23-058r2); its drafts had other addresses, which clients know."""
+DRAFTED = {"advanced-property-roles": "core-roles-features"}
 READ = (
     f"{SPEC}/ogcapi-features-1/1.0/conf/core",
     f"{SPEC}/ogcapi-features-1/1.0/conf/geojson",
@@ -21,11 +26,8 @@ READ = (
     f"{SPEC}/ogcapi-features-3/1.0/conf/queryables",
     f"{SPEC}/ogcapi-features-3/1.0/conf/queryables-query-parameters",
     *filters.CONFORMANCE,
-    f"{SPEC}/ogcapi-features-5/1.0/conf/schemas",
-    f"{SPEC}/ogcapi-features-5/1.0/conf/core-roles-features",
-    f"{SPEC}/ogcapi-features-5/1.0/conf/returnables-and-receivables",
-    f"{SPEC}/ogcapi-features-5/1.0/conf/queryables",
-    f"{SPEC}/ogcapi-features-5/1.0/conf/sortables",
+    *(f"{SPEC}/ogcapi-common-3/1.0/conf/{name}" for name in SCHEMAS),
+    *(f"{SPEC}/ogcapi-features-5/1.0/conf/{DRAFTED.get(name, name)}" for name in SCHEMAS),
 )
 WRITE = (
     f"{SPEC}/ogcapi-features-4/1.0/conf/create-replace-delete",

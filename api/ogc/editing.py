@@ -59,8 +59,8 @@ def item_options(layer: str, feature: str, twin: Here) -> Response:  # noqa: ARG
 
 def _allowed(twin: Twin, layer: str, methods: str, more: dict[str, str]) -> Response:
     if conformance.editable(twin.store.layer(layer, twin.policy)):
-        return Response(None, 204, {"Allow": methods, **more})
-    return Response(None, 204, {"Allow": READ_ALLOW})
+        return Response(None, 200, {"Allow": methods, **more})
+    return Response(None, 200, {"Allow": READ_ALLOW})
 
 
 def editable(twin: Twin, layer: str) -> LayerState:
