@@ -35,6 +35,7 @@ def landing(request: Request, twin: Annotated[Twin, Depends(of)]) -> Response:
             link(f"{base}/collections", "data"),
             link(f"{base}/collections", f"{RELATION}/data"),
             link(f"{base}/processes", f"{RELATION}/processes"),
+            link(f"{base}/functions", f"{RELATION}/functions"),
             *tilesets.landing_links(request),
             link(str(request.base_url), "service-doc", HTML),
         ],
