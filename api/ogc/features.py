@@ -87,7 +87,7 @@ def _asked(
     bulk: bool,
 ) -> Answer:
     """The query's page and counts. A stream whose whole would not fit a page is begun with its first piece."""
-    query = pinned(found.query, state, twin.now())
+    query = beyond(twin, pinned(found.query, state, twin.now()), found.offset)
     limit = cast("int", query.limit)
     here = min(limit, AT_ONCE) if bulk else limit
     wanted = _with_keys(replace(query, limit=here + 1))
@@ -117,6 +117,14 @@ def pinned(query: Query, state: LayerState, now: datetime) -> Query:
     """
     known = state.updated if query.known is None else min(query.known, state.updated)
     return replace(query, known=known, at=query.at or max(now, state.updated))
+
+
+def beyond(twin: Twin, query: Query, offset: int) -> Query:
+    """The query from behind its first rows on."""
+    if not offset:
+        return query
+    passed = twin.store.read(_with_keys(replace(query, limit=offset, columns=(), geometry=False)))
+    return replace(query, after=last_key(query, passed)) if len(passed) else query
 
 
 def _tables(twin: Twin, answer: Answer) -> Iterator[pa.Table]:
@@ -195,7 +203,7 @@ def _raw(column: pa.ChunkedArray) -> bytes:
 
 def _links(request: Request, layer: str, form: Format | None, page: str | None) -> list[dict[str, str]]:
     here = collection_root(request, layer)
-    said = {k: v for k, v in request.query_params.items() if k != "page"}
+    said = {k: v for k, v in request.query_params.items() if k not in ("page", "offset")}
     kinds = {**{n: f.media_type for n, f in formats().items()}, "html": HTML}
     mine = form.name if form else "html"
     found = [link(f"{here}/items?{request.url.query}".rstrip("?"), "self", kinds[mine])]

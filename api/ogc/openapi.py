@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.ogc import conformance, filters, schema
 from api.ogc.formats import formats
 from api.ogc.links import HTML, JSON, SCHEMA, root
-from api.ogc.params import DEFAULT_LIMIT, PARAMETERS, single
+from api.ogc.params import DEFAULT_LIMIT, MOST_OFFSET, PARAMETERS, single
 from api.respond import REVALIDATE, etag, json, unchanged
 from api.state import Twin, of
 from twin.model import LayerState
@@ -125,6 +125,10 @@ def parameters(twin: Twin) -> dict[str, Any]:
         ),
         "skipGeometry": ({"type": "boolean", "default": False}, "leave geometry out"),
         "page": (TEXT, "only as a `next` link gives it"),
+        "offset": (
+            {"type": "integer", "minimum": 0, "maximum": MOST_OFFSET, "default": 0},
+            "features to pass over; `next` links are faster and hold together while somebody writes",
+        ),
         "filter": (TEXT, "CQL2"),
         "filter-lang": (TEXT | {"enum": [*filters.LANGUAGES]}, "the filter's language"),
         "filter-crs": (TEXT | {"format": "uri"}, "the CRS of the filter's geometries"),

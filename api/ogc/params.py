@@ -25,9 +25,11 @@ from twin.queryables import queryables
 PARAMETERS = (
     *filters.PARAMETERS,
     "bbox", "bbox-crs", "datetime", "known", "limit", "sortby", "properties", "skipGeometry", "crs", "f", "lang",
-    "page",
+    "page", "offset",
 )  # fmt: skip
 DEFAULT_LIMIT = 10
+MOST_OFFSET = 100_000
+"""Rows that `offset` may pass over: they are read, unlike those before the place that a `next` link names."""
 ID = "id"
 
 
@@ -41,6 +43,8 @@ class Items:
     """The same, or the page of it that was asked for."""
     crs: pyproj.CRS | None
     crs_uri: str
+    offset: int = 0
+    """How many rows come before the first."""
     matched: int | None = None
     """How many rows match, where a page before this one counted them."""
 
@@ -68,7 +72,14 @@ def parse(params: QueryParams, state: LayerState, policy: Policy, *, most: int) 
         limit=_limit(said, most),
     )
     page, matched = turn(query, said["page"]) if "page" in said else (query, None)
-    return Items(said=query, query=page, crs=target, crs_uri=said.get("crs", crs.CRS84), matched=matched)
+    return Items(
+        said=query,
+        query=page,
+        crs=target,
+        crs_uri=said.get("crs", crs.CRS84),
+        offset=_offset(said),
+        matched=matched,
+    )
 
 
 def single(params: QueryParams, known: set[str]) -> dict[str, str]:
@@ -123,6 +134,17 @@ def _limit(said: Mapping[str, str], most: int) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise InvalidParameter(f"limit={text[:50]!r} must be a whole number from 1 to {most}")
     return min(int(text), most)
+
+
+def _offset(said: Mapping[str, str]) -> int:
+    text = said.get("offset", "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MOST_OFFSET):
+        raise InvalidParameter(
+            f"offset={text[:50]!r} must be a whole number from 0 to {MOST_OFFSET}; follow `next` links beyond"
+        )
+    if "page" in said and int(text):
+        raise InvalidParameter("page says where the page begins; leave offset out")
+    return int(text)
 
 
 def _flag(said: Mapping[str, str], name: str) -> bool:

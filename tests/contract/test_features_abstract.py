@@ -141,6 +141,19 @@ def test_paging_by_any_sortable_meets_every_row_once(client: TestClient, keys: s
     assert sorted(seen) == [f"H{n:03}" for n in range(25)]
 
 
+@pytest.mark.parametrize("keys", ["id", "-height"])
+def test_an_offset_passes_over_what_comes_before_it(client: TestClient, keys: str) -> None:
+    whole = ids(client.get(ITEMS, params={"sortby": keys, "limit": 100}).json())
+    for offset in (0, 1, 24, 25, 100_000):
+        part = client.get(ITEMS, params={"sortby": keys, "limit": 3, "offset": offset}).json()
+        assert ids(part) == whole[offset : offset + 3]
+        assert part["numberMatched"] == 25
+    begun = client.get(ITEMS, params={"sortby": keys, "limit": 3, "offset": 20}).json()
+    assert ids(client.get(link(begun, "next") or "").json()) == whole[23:]
+    for wrong in ("-1", "x", "100001", "1e3"):
+        assert client.get(ITEMS, params={"offset": wrong}).status_code == 400
+
+
 def test_core_fc_bbox_response_is_intersects(client: TestClient) -> None:
     """/conf/core/fc-bbox-response: a building that the edge cuts is an answer."""
     assert ids(client.get(ITEMS, params={"bbox": "116.4001,39.9001,116.40011,39.90011"}).json()) == ["H000"]
