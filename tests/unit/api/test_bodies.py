@@ -213,3 +213,10 @@ def test_processes_are_described_with_links_that_work(client: TestClient) -> Non
     for link in one["links"]:
         if "execution" not in link["href"]:
             assert client.get(link["href"]).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["11161103754368468910080", "-9223372036854775809", "1" + "0" * 390])
+def test_numbers_beyond_64_bits_are_no_fault_of_the_server(client: TestClient, number: str) -> None:
+    body = json.dumps(feature(level_of_water=0)).replace(": 0}", f": {number}}}").encode()
+    answer = send(client, body, **{"Idempotency-Key": "k"})
+    assert answer.status_code in (400, 422)
