@@ -165,9 +165,11 @@ def of_dataset(request: Request, twin: Twin, others: frozenset[str] = COMMON) ->
             raise InvalidParameter(f"collections takes 1 to {MOST_LAYERS} layers with commas between them")
         states = tuple(twin.store.layer(name, twin.policy) for name in names)
     else:
-        states = tuple(s for s in twin.store.layers(twin.policy) if s.layer.geometry != "Raster")[
-            :MOST_LAYERS
-        ]
+        states = tuple(s for s in twin.store.layers(twin.policy) if s.layer.geometry != "Raster")
+        if len(states) > MOST_LAYERS:
+            raise InvalidParameter(
+                f"there are {len(states)} layers, too many for one tile; name up to {MOST_LAYERS} in collections"
+            )
     return wanted(states, said, filters.read(said), twin)
 
 
