@@ -104,7 +104,7 @@ def test_core_root_op_and_conformance_op(client: TestClient) -> None:
 
 
 def test_core_api_definition_success(client: TestClient) -> None:
-    """/conf/core/api-definition-success, /conf/oas30: the document is valid and its operations answer."""
+    """/conf/core/api-definition-success: the document is valid and its operations answer."""
     document = client.get("/ogc/api").json()
     validate(document)
     operation = document["paths"][ITEMS.removeprefix("/ogc")]["get"]
@@ -117,7 +117,9 @@ def test_core_api_definition_success(client: TestClient) -> None:
 
 
 def test_core_fc_op_limit_and_next(client: TestClient) -> None:
-    """/conf/core/fc-limit-response-1, /conf/core/fc-links, fc-numberMatched, fc-numberReturned, fc-timeStamp."""
+    """/conf/core/fc-limit-response, /conf/core/fc-links, /conf/core/fc-numberMatched, /conf/core/fc-numberReturned,
+    /conf/core/fc-timeStamp.
+    """
     seen, address = [], f"{ITEMS}?limit=10"
     while address:
         answer = client.get(address).json()
@@ -194,7 +196,7 @@ def test_skipping_geometry_and_choosing_properties(client: TestClient) -> None:
 
 @pytest.mark.parametrize("code", [4326, 4490, 4548, 4527, 3857, 32650])
 def test_crs_parameter_and_content_crs(client: TestClient, code: int) -> None:
-    """/conf/crs/crs-parameter, /conf/crs/content-crs: the axes are in the CRS's own order."""
+    """/conf/crs/crs-parameter and the header Content-Crs: the axes are in the CRS's own order."""
     answer = client.get(f"{ITEMS}/H003", params={"crs": EPSG + str(code)})
     assert answer.headers["content-crs"] == f"<{EPSG}{code}>"
     lon, lat = client.get(f"{ITEMS}/H003").json()["geometry"]["coordinates"][0][0]
@@ -221,7 +223,7 @@ def test_bbox_crs_gives_what_crs84_gives(client: TestClient, code: int) -> None:
 
 
 def test_post_put_patch_delete_are_versions(client: TestClient) -> None:
-    """/conf/create-replace-delete/*, /conf/update/*: each is a version, the past stays."""
+    """Part 4: each edit is a version, the past stays."""
     created = send(client, "POST", ITEMS, feature(id="新/1"))
     assert created.status_code == 201
     place = created.headers["location"]
@@ -247,7 +249,7 @@ def test_post_put_patch_delete_are_versions(client: TestClient) -> None:
 
 
 def test_optimistic_locking(client: TestClient) -> None:
-    """/conf/optimistic-locking-etags: 428 without, 412 when stale, none without an edit."""
+    """Part 4, optimistic locking: 428 without, 412 when stale, none without an edit."""
     first = client.get(f"{ITEMS}/H001")
     for method in ("PUT", "PATCH", "DELETE"):
         kind = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
@@ -282,7 +284,7 @@ def test_what_was_read_can_be_sent_back(client: TestClient) -> None:
 
 
 def test_a_collection_goes_in_whole_or_not_at_all(client: TestClient) -> None:
-    """/conf/features: atomic."""
+    """Part 4: atomic."""
     good = [feature(id=f"n{n}") for n in range(3)]
     bad = {"type": "FeatureCollection", "features": [*good, feature(id="n9", properties={"height": "tall"})]}
     refused = send(client, "POST", ITEMS, bad)
@@ -343,7 +345,7 @@ def test_options_say_what_is_allowed(client: TestClient) -> None:
 
 
 def test_schemas_are_schemas_and_items_obey_them(client: TestClient) -> None:
-    """/conf/schemas, /conf/core-roles-features, /conf/returnables-and-receivables, /conf/sortables."""
+    """Schemas are schemas; what can be sorted and filtered by, is."""
     for name in ("schema", "queryables", "sortables"):
         answer = client.get(f"{COLLECTION}/{name}")
         assert answer.headers["content-type"] == "application/schema+json"

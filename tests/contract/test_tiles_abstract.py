@@ -155,7 +155,7 @@ def test_conf_core_empty_tile(client: TestClient) -> None:
 
 @pytest.mark.parametrize("tms", SETS)
 def test_conf_tileset_description(client: TestClient, tms: str) -> None:
-    """/conf/tileset/success; tms/2.0/conf/json-tilesetmetadata: what the JSON schema of 17-083r4 requires."""
+    """/conf/tileset/tileset-description; tms/2.0/conf/json-tilesetmetadata: what 17-083r4 requires."""
     tileset = ok(client, f"/ogc/collections/houses/tiles/{tms}")
     assert tileset["dataType"] == "vector"
     (scheme,) = linked(tileset, f"{RELATION}/tiling-scheme")
@@ -176,7 +176,10 @@ def test_conf_tileset_description(client: TestClient, tms: str) -> None:
 
 
 def test_conf_tilesets_list_and_geodata(client: TestClient) -> None:
-    """/conf/geodata-tilesets/desc-links, /conf/tilesets-list/tsl-success: from a collection to its tilesets."""
+    """From a collection to its tilesets.
+
+    /conf/geodata-tilesets/desc-links, /conf/geodata-tilesets/operation, /conf/tilesets-list/tileset-links.
+    """
     (to,) = linked(ok(client, "/ogc/collections/houses"), f"{RELATION}/tilesets-vector")
     listed = ok(client, to["href"])
     assert {one["tileMatrixSetId"] for one in listed["tilesets"]} == set(SETS)
@@ -189,7 +192,11 @@ def test_conf_tilesets_list_and_geodata(client: TestClient) -> None:
 
 
 def test_conf_dataset_tilesets(client: TestClient) -> None:
-    """/conf/dataset-tilesets/landingpage and /operation: several layers in one tile; A.7 collections-selection."""
+    """Several layers in one tile.
+
+    /conf/dataset-tilesets/landingpage, /conf/dataset-tilesets/operation,
+    /conf/collections-selection/collections-query, /conf/collections-selection/collections-response.
+    """
     (to,) = linked(ok(client, "/ogc"), f"{RELATION}/tilesets-vector")
     assert ok(client, to["href"])["tilesets"]
     address = deepest(client, "WebMercatorQuad", "/ogc/tiles")
@@ -217,8 +224,20 @@ def test_conf_tilematrixsets(client: TestClient) -> None:
 
 
 def test_conformance_says_so(client: TestClient) -> None:
+    """/conf/core/conformance-success, /conf/tileset/conformance-success, /conf/tilesets-list/conformance-success,
+    /conf/dataset-tilesets/conformance-success, /conf/geodata-tilesets/conformance-success,
+    /conf/datetime/conformance-success.
+    """
     said = ok(client, "/ogc/conformance")["conformsTo"]
-    for name in ("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "mvt"):
+    for name in (
+        "core",
+        "tileset",
+        "tilesets-list",
+        "dataset-tilesets",
+        "geodata-tilesets",
+        "datetime",
+        "mvt",
+    ):
         assert f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}" in said
 
 
@@ -288,7 +307,7 @@ def test_a_parameter_that_is_wrong_is_never_ignored(client: TestClient, params: 
 
 
 def test_conf_datetime(client: TestClient, twin: Twin) -> None:
-    """/conf/datetime: the tile of a moment, or of all that was there in an interval."""
+    """/conf/datetime/datetime-axis: the tile of a moment, or of all that was there in an interval."""
     twin.store.write(
         HOUSES, [houses(["new"], first=ROWS)],
         Delivery(source="survey", at=datetime(2025, 9, 1, tzinfo=UTC), mode=Mode.UPSERT),
