@@ -42,7 +42,10 @@ class Limits:
             return
         refusal = self._refusal(scope)
         if refusal:
-            await problem(*refusal)(scope, receive, send)
+            answer = problem(*refusal)
+            if _two_lengths(Headers(scope=scope)):
+                answer.headers["Connection"] = "close"
+            await answer(scope, receive, send)
             return
         if scope["method"] == "OPTIONS" and "/items" not in scope["path"]:
             await Response(None, 204, {"Allow": OFFERED})(scope, receive, send)
@@ -79,11 +82,16 @@ class Limits:
             return 431, "too-large", f"more than {HEADER_COUNT} headers or {HEADER_BYTES} bytes of them"
         if scope["method"] not in METHODS:
             return 405, "method-not-allowed", f"{scope['method'][:20]} is not offered"
+        return self._body(headers) or self._stranger(scope["method"], headers)
+
+    def _body(self, headers: Mapping[str, str]) -> tuple[int, str, str] | None:
+        if _two_lengths(headers):
+            return 400, "invalid-parameter", "Content-Length and Transfer-Encoding together; send one"
         if headers.get("content-encoding", "identity") != "identity":
             return 415, "unsupported-media-type", "a compressed body is not taken; send it plain"
         if int(headers.get("content-length") or 0) > self.body_bytes:
             return 413, "too-large", f"the body is larger than {self.body_bytes} bytes"
-        return self._stranger(scope["method"], headers)
+        return None
 
     def _stranger(self, method: str, headers: Mapping[str, str]) -> tuple[int, str, str] | None:
         host = _host(headers.get("host", ""))
@@ -98,6 +106,11 @@ class Limits:
         if origin and method not in ("GET", "HEAD") and not own and origin not in self.origins:
             return 403, "forbidden", "a page of another origin may not write here"
         return None
+
+
+def _two_lengths(headers: Mapping[str, str]) -> bool:
+    """Whether two readers could disagree where the body ends: request smuggling (RFC 9112, 6.1)."""
+    return "transfer-encoding" in headers and "content-length" in headers
 
 
 def _host(value: str) -> str:

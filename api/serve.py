@@ -12,10 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.app import create_app
+from api.errors import problem
 from api.hub import Hub
 from api.state import Twin
 from twin.errors import InvalidParameter
@@ -24,6 +26,10 @@ HEADER_SECONDS = 10.0
 """A request's headers must be complete by then."""
 BODY_SECONDS = 30.0
 """Between two pieces of a body at most this long."""
+
+
+MOST_HEAD = 65_536
+"""Bytes of an address and headers that are read at all; `limits` refuses shorter ones, with their own texts."""
 
 
 class Patient(H11Protocol):
@@ -58,6 +64,15 @@ class Patient(H11Protocol):
         self._stop()
         super().connection_lost(exc)
 
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong with bytes that are no request, and close the connection."""
+        answer = problem(*_no_request(sys.exception(), self.conn.trailing_data[0], msg))
+        answer.headers["connection"] = "close"
+        head = h11.Response(status_code=answer.status_code, headers=answer.raw_headers)
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
+
     def _wait(self, seconds: float) -> None:
         self._stop()
         self._deadline = self.loop.call_later(seconds, self._give_up)
@@ -70,6 +85,15 @@ class Patient(H11Protocol):
     def _give_up(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
             self.transport.abort()
+
+
+def _no_request(error: BaseException | None, come: bytes, text: str) -> tuple[int, str, str]:
+    """Status, slug and text for what h11 refuses; 431 is its hint for more than fits (RFC 9110, 15.5.15; 6585, 5)."""
+    if getattr(error, "error_status_hint", 400) != 431:
+        return 400, "invalid-parameter", text
+    if b"\r\n" in come:
+        return 431, "too-large", f"more than {MOST_HEAD} bytes of headers"
+    return 414, "too-large", f"the address is longer than {MOST_HEAD} bytes"
 
 
 class Server(uvicorn.Server):
@@ -98,7 +122,7 @@ def run(
         access_log=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
-        h11_max_incomplete_event_size=65_536,
+        h11_max_incomplete_event_size=MOST_HEAD,
         server_header=False,
         limit_concurrency=4000,
     )
