@@ -25,7 +25,12 @@ def answer(
     media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The document as the client asks for it; `page` is the template that shows it to people."""
+    """The document as the client asks for it; `page` is the template that shows it to people.
+
+    Raises:
+        InvalidParameter: `lang` or `f` is none that there is, whichever form is asked for.
+    """
+    pages.language(request)
     form = negotiate(request, {"json": media_type, "html": HTML})
     shown = (
         {**document, "links": both(request, document["links"], media_type)}

@@ -174,6 +174,8 @@ def test_conf_advanced_comparison(places: Store) -> None:
     assert (count(places, "boolean in (true)"), count(places, "boolean not in (false)")) == (2, 2)
     days = "(DATE('2021-04-16'),DATE('2022-04-16'),DATE('2022-04-18'))"
     assert (count(places, f'"date" in {days}'), count(places, f'"date" not in {days}')) == (2, 1)
+    assert count(places, "start in ('2022-04-16T10:13:19Z', '2022-04-14T15:52:56Z')") == 1
+    assert count(places, "\"date\" in ('2022-04-16', '2022-04-15')") == 1
     moment = "(TIMESTAMP('2022-04-16T10:13:19Z'))"
     assert (count(places, f"start in {moment}"), count(places, f"start not in {moment}")) == (1, 2)
 
