@@ -131,7 +131,7 @@ BAD = [
     ({"limit": "-1"}, "invalid-parameter"),
     ({"limit": "abc"}, "invalid-parameter"),
     ({"limit": "1e9"}, "invalid-parameter"),
-    ({"offset": "-1"}, "unknown-parameter"),
+    ({"offset": "-1"}, "invalid-parameter"),
     ({"page": "AAAA"}, "invalid-parameter"),
     ({"datetime": "2020-13-40"}, "invalid-parameter"),
     ({"datetime": "2021-01-01/2020-01-01"}, "invalid-parameter"),
