@@ -7,6 +7,7 @@ as one that is not there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import shapely
 
 from twin.cql2 import checked, holds
 from twin.errors import FeatureNotFound, Forbidden, InvalidBody, InvalidGeometry
+from twin.history import stated
 from twin.model import OPEN, Query
 from twin.policy import Grant, Policy
 from twin.queryables import GEOMETRY, queryables
@@ -30,7 +32,7 @@ def entitled(store: Store, policy: Policy, layer: str, rows: pa.Table) -> pa.Tab
 
     Raises:
         LayerNotFound: the layer is hidden. Forbidden: the principal writes nothing there.
-        FeatureNotFound: a row is, or would be, beyond what may be written.
+        FeatureNotFound: a row is, or would be, beyond what may be written, or takes the place of a version that is.
         InvalidBody, InvalidGeometry: a value is changed that may not be.
     """
     if not policy.ruled:
@@ -41,17 +43,19 @@ def entitled(store: Store, policy: Policy, layer: str, rows: pa.Table) -> pa.Tab
     visible = _by_id(store.read(Query(layer=layer, policy=policy, ids=ids, bodies=True)))
     kept = [_kept(new, stored.get(new["id"]), visible.get(new["id"]), mine) for new in rows.to_pylist()]
     now = moment(store)
+    believed = _believed(store, layer, ids)
     for row in kept:
-        start, end = row.get("valid_from") or now, row.get("valid_to") or OPEN
-        before = stored.get(row["id"])
-        _admitted({**row, "valid_from": start, "valid_to": end}, mine)
-        if before is not None:
+        known = believed.get(row["id"], [])
+        claim = stated(row["valid_from"], row["valid_to"], at=now, until=OPEN, known=bool(known))
+        _admitted({**row, "valid_from": claim.start, "valid_to": claim.end}, mine)
+        _free(known, claim.start, claim.until, mine)
+        if (before := stored.get(row["id"])) is not None:
             _admitted(before, mine)
     return _table(rows, kept, look(store, layer, OPEN_POLICY))
 
 
 def removable(store: Store, policy: Policy, layer: str, ids: Sequence[str]) -> None:
-    """Nothing, when rows may be ended, or be written about as things.
+    """Nothing, when rows may be written as they are now, or be written about as things.
 
     Raises:
         LayerNotFound, Forbidden, FeatureNotFound: as `entitled`.
@@ -64,6 +68,34 @@ def removable(store: Store, policy: Policy, layer: str, ids: Sequence[str]) -> N
         if ident not in stored:
             raise FeatureNotFound(f"no feature {ident[:200]!r} in {layer} now")
         _admitted(stored[ident], mine)
+
+
+def endable(store: Store, policy: Policy, layer: str, ids: Sequence[str]) -> None:
+    """Nothing, when rows may be ended now, with all that is announced of them. Raises as `removable`."""
+    if not policy.ruled:
+        return
+    removable(store, policy, layer, ids)
+    mine, now = _writes(store, policy, layer), moment(store)
+    for known in _believed(store, layer, tuple(ids)).values():
+        _free(known, now, OPEN, mine)
+
+
+def _believed(store: Store, layer: str, ids: tuple[str, ...]) -> dict[str, list[Row]]:
+    """All versions of some ids that are believed now, at any valid time."""
+    rows = store.read(Query(layer=layer, policy=OPEN_POLICY, ids=ids, every=True))
+    ends = rows["recorded_to"].to_pylist()
+    found: dict[str, list[Row]] = {}
+    for row, end in zip(rows.to_pylist(), ends, strict=True):
+        if end == OPEN:
+            found.setdefault(row["id"], []).append(row)
+    return found
+
+
+def _free(known: list[Row], start: datetime, end: datetime, mine: Shown) -> None:
+    """Nothing, when every version that a period would overwrite may be written, whether it is past or announced."""
+    for row in known:
+        if row["valid_from"] < end and row["valid_to"] > start:
+            _admitted(row, mine)
 
 
 def _writes(store: Store, policy: Policy, layer: str) -> Shown:

@@ -128,9 +128,9 @@ class Gate:
         )
         if caller.known or self.access.rules.any:
             headers.add_vary_header("Authorization, X-API-Key")
-        if caller.known and "cache-control" in headers:
+        if caller.known:
             # A cache between us and others must not hand on what one of them may see.
-            headers["cache-control"] = headers["cache-control"].replace("public", "private")
+            headers["cache-control"] = private(headers.get("cache-control", ""))
 
     async def _watch(self, scope: Scope, caller: Caller, over: asyncio.Event) -> None:
         """End a stream whose caller is no longer who they were, or sees something else; they may come back."""
@@ -166,6 +166,12 @@ class Gate:
         )
         tile = TILES.match(inside(scope)) is not None and not denied
         (self.access.journal.tile if tile else self.access.journal.add)(entry)
+
+
+def private(said: str) -> str:
+    """A Cache-Control for one caller's own cache alone (RFC 9111, 5.2.2.7)."""
+    kept = [part for part in re.split(r"\s*,\s*", said.strip()) if part not in ("", "public", "private")]
+    return said if "no-store" in kept else ", ".join(["private", *kept])
 
 
 def purpose(method: str, path: str) -> Purpose:

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.access.identity import NOBODY
 from api.body import json_body
 from api.errors import problem
 from api.ogc import conformance, crs, receiving
@@ -26,7 +27,7 @@ from api.ogc.versions import state_tag
 from api.respond import json, tags
 from api.state import Twin, of
 from tiles import geojson
-from twin.entitled import entitled, removable
+from twin.entitled import endable, entitled
 from twin.errors import FeatureNotFound, InvalidBody, StaleVersion, TwinError
 from twin.expected import ABSENT
 from twin.model import Delivery, LayerState, Mode, Query
@@ -81,13 +82,20 @@ def editable(twin: Twin, layer: str) -> LayerState:
 async def create(request: Request, layer: str, twin: Here) -> Response:
     """A new feature, or a FeatureCollection of new ones; they are on every open map within a second."""
     body = await json_body(request, geojson.MEDIA_TYPE, "application/json")
-    ids = await run_in_threadpool(
-        post, twin, layer, body, request.headers.get("idempotency-key"), source(request)
-    )
+    ids = await run_in_threadpool(post, twin, layer, body, repetition(request), source(request))
     if len(ids) == 1 and body["type"] == "Feature":
         return json({"id": ids[0]}, 201, {"Location": item_root(request, layer, ids[0])})
     address = f"{collection_root(request, layer)}/items"
     return json({"ids": ids}, 201, {"Location": address})
+
+
+def repetition(request: Request) -> str | None:
+    """The name of an Idempotency-Key among those of its sender: nobody's key stands for what another sent."""
+    said = request.headers.get("idempotency-key")
+    if not said:
+        return None
+    who = getattr(request.state, "caller", NOBODY).principal.id
+    return hashlib.sha256(orjson.dumps([who, said])).hexdigest()
 
 
 def source(request: Request) -> crs.Target:
@@ -178,7 +186,7 @@ def delete(request: Request, layer: str, feature: str, twin: Here) -> Response:
     old = seen(request, twin, layer, feature)
     if isinstance(old, Response):
         return old
-    removable(twin.store, twin.policy, layer, [feature])
+    endable(twin.store, twin.policy, layer, [feature])
     twin.store.remove(layer, [feature], Delivery(source=POSTED, reader="delete", expected=_version(old)))
     return Response(None, 204)
 
