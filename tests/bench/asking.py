@@ -56,6 +56,8 @@ class Speed:
     p50: float
     """Milliseconds."""
     p99: float
+    answers: int
+    """How many there were in all."""
     wrong: int
     """Answers that were no 2xx, or did not come."""
 
@@ -193,6 +195,7 @@ def read(text: str) -> Speed:
         rate=float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]),  # type: ignore[index]
         p50=_milliseconds(text, "50%"),
         p99=_milliseconds(text, "99%"),
+        answers=int(re.search(r"(\d+) requests in", text)[1]),  # type: ignore[index]
         wrong=refused + broken,
     )
 

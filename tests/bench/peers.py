@@ -87,8 +87,8 @@ def filled(url: str, count: int) -> None:
 
 
 @contextmanager
-def running(peer: Peer, folder: Path, url: str, count: int) -> Iterator[str]:
-    """A peer that answers: the address that its paths are under.
+def running(peer: Peer, folder: Path, url: str, count: int) -> Iterator[tuple[str, int]]:
+    """A peer that answers: the address that its paths are under, and its process.
 
     Raises:
         PeerMissing: it cannot be installed, or does not start.
@@ -103,7 +103,7 @@ def running(peer: Peer, folder: Path, url: str, count: int) -> Iterator[str]:
     try:
         address = f"http://127.0.0.1:{place.port}"
         _awaited(process, f"{address}{peer.items}?limit=1", folder / "log", peer.name)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         try:
