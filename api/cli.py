@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -39,7 +40,8 @@ Open = Annotated[bool, typer.Option("--open", help="serve other machines althoug
 
 
 def main() -> None:
-    """The `twin` command; an error of ours is one line and exit code 1."""
+    """The `twin` command; an error of ours is one line and exit code 1. What it writes is its owner's alone."""
+    os.umask(0o077)
     try:
         app()
     except TwinError as error:

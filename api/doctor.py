@@ -59,7 +59,16 @@ def _font() -> Finding:
         return Finding(what="map font", fine=False, detail=f"{error}; install the package again")
 
 
+def _private(settings: Settings) -> Iterator[Finding]:
+    """Whether other accounts of the machine can read the home."""
+    if settings.home.exists():
+        mode = settings.home.stat().st_mode & 0o077
+        detail = f"others can read it: chmod 700 {settings.home}" if mode else "its owner's alone"
+        yield Finding(what="home's mode", fine=not mode, detail=detail)
+
+
 def _access(settings: Settings) -> Iterator[Finding]:
+    yield from _private(settings)
     rules = Rules.load(settings.home)
     yield Finding(what="access", fine=rules.problem is None, detail=access.told(rules, settings))
     try:

@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS audit (
   algorithm TEXT NOT NULL, previous TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS audit_update BEFORE UPDATE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
+CREATE TRIGGER IF NOT EXISTS audit_insert BEFORE INSERT ON audit
+  WHEN NEW.n <> (SELECT coalesce(max(n), 0) + 1 FROM audit)
+  BEGIN SELECT RAISE(ABORT, 'the audit log is only added to, at its end'); END;
 CREATE TRIGGER IF NOT EXISTS audit_delete BEFORE DELETE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
 """

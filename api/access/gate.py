@@ -45,6 +45,8 @@ class _Seen:
     export: bool = False
     stream: bool = False
     ended: bool = False
+    made: str = ""
+    """The id of what was posted."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Gate:
         seen.status = message["status"]
         returned = headers.get("ogc-numberreturned", "")
         seen.rows = int(returned) if returned.isdigit() else None
+        seen.made = headers.get("location", "").rsplit("/", 1)[-1]
         seen.stream = kind.startswith("text/event-stream")
         seen.export = TILE not in kind and (
             kind.startswith(EXPORTS) or headers.get("content-disposition", "").startswith("attachment")
@@ -162,7 +165,7 @@ class Gate:
             status=seen.status,
             rows=seen.rows,
             bytes=seen.bytes,
-            note=clipped(note),
+            note=clipped(note or (f"made {seen.made}" if seen.made and seen.status == 201 else "")),
         )
         tile = TILES.match(inside(scope)) is not None and not denied
         (self.access.journal.tile if tile else self.access.journal.add)(entry)

@@ -56,12 +56,15 @@ class Access:
         Raises:
             TooMany: the address must wait. Unauthorized: it is nobody's. StoreDown: it cannot be checked just now.
         """
-        if seconds := self.throttle.waits(address, credential.text):
+        seconds = self.throttle.waits(address, credential.text)
+        if seconds and not credential.is_key:
             raise TooMany(seconds)
         try:
             found = self._key(credential) if credential.is_key else self._token(credential)
         except Unauthorized:
             self.throttle.wrong(address)
+            if seconds:
+                raise TooMany(seconds) from None
             raise
         self.throttle.right(address, credential.text)
         return found

@@ -27,7 +27,8 @@ class Throttle:
     """Counts wrong credentials by address.
 
     A waiting address gets no answer that tells right from wrong, except for credentials that were right from that
-    address before: one broken client behind the county's proxy does not shut out the others.
+    address before and for keys, which are 256 random bits and looked up at once: one broken client behind the county's
+    proxy does not shut out the others.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -13,11 +13,13 @@ from typing import Any, cast
 
 import orjson
 import pyproj
+import shapely
 from starlette.datastructures import QueryParams
 
 from api.ogc import crs, filters
 from twin import moments
-from twin.errors import InvalidParameter, UnknownParameter, UnknownProperty
+from twin.cql2 import GEOMETRY, Shape
+from twin.errors import InvalidParameter, OutsideCRSArea, UnknownParameter, UnknownProperty
 from twin.model import BBox, Column, LayerState, Op, Property, Query, Sort
 from twin.policy import Policy
 from twin.queryables import queryables
@@ -31,6 +33,8 @@ DEFAULT_LIMIT = 10
 MOST_OFFSET = 100_000
 """Rows that `offset` may pass over: they are read, unlike those before the place that a `next` link names."""
 ID = "id"
+MERCATOR = 3857
+"""Projected, and yet its boxes are boxes of longitudes and latitudes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,7 @@ def parse(params: QueryParams, state: LayerState, policy: Policy, *, most: int) 
         bbox=_bbox(said),
         at=moments.parse_extent(said["datetime"]) if "datetime" in said else None,
         known=moments.parse(said["known"], "known") if "known" in said else None,
-        filter=filters.both(_equals(said, columns), filters.read(said)),
+        filter=filters.both(_outline(said), filters.both(_equals(said, columns), filters.read(said))),
         ids=(said[ID],) if ID in said else None,
         columns=_properties(said, columns),
         geometry=not _flag(said, "skipGeometry"),
@@ -127,6 +131,21 @@ def _bbox(said: Mapping[str, str]) -> BBox | None:
             f"bbox={said['bbox'][:200]!r} reaches outside the world; west,south,east,north in degrees"
         )
     return found
+
+
+def _outline(said: Mapping[str, str]) -> Op | None:
+    """A bbox of a projected CRS is no box of longitudes and latitudes: its outline decides, beside the box around."""
+    source = crs.parse(said["bbox-crs"], "bbox-crs") if "bbox-crs" in said else None
+    if "bbox" not in said or source is None or not source.is_projected or source.to_epsg() == MERCATOR:
+        return None
+    values = numbers(said["bbox"], "bbox")
+    a, b, c, d = values if len(values) == 4 else (*values[:2], *values[3:5])
+    outline = shapely.segmentize(shapely.box(a, b, c, d), max(c - a, d - b, 1e-9) / 64)
+    try:
+        there = crs.decode(outline, source)
+    except OutsideCRSArea as error:
+        raise InvalidParameter(f"bbox={said['bbox'][:200]!r}: {error}") from error
+    return Op(op="s_intersects", args=(Property(name=GEOMETRY), Shape(wkb=shapely.to_wkb(there))))
 
 
 def _limit(said: Mapping[str, str], most: int) -> int:

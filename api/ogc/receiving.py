@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     "date": (str,),
     "json": (str, dict, list),
 }
+SKEW = timedelta(minutes=5)
+"""By so much a sender's clock may differ from ours."""
 INTEGERS = range(-(2**63), 2**63)
 
 
@@ -60,8 +62,7 @@ def row(
         raise InvalidBody("properties must be an object")
     values = _properties(properties, state, kind, old)
     start, end = (_period(properties, name, old) for name in WRITABLE)
-    if start is not None and end is not None and start >= end:
-        raise InvalidBody(f"valid_to: it ends ({moments.text(end)}) before it begins ({moments.text(start)})")
+    _timely(start, end, old)
     columns: dict[str, Any] = {
         "id": pa.array([_identity(body.get("id"), feature)], pa.string()),
         "geom": pa.array([shapely.to_wkb(geometry)], pa.binary()),
@@ -187,6 +188,18 @@ def _period(given: dict[str, Any], name: str, old: pa.Table | None) -> datetime 
     if name == "valid_from" and old is not None and moment == old[name][0].as_py():
         return None
     return moment
+
+
+def _timely(start: datetime | None, end: datetime | None, old: pa.Table | None) -> None:
+    """Nothing, when a period can be written as it is stated: what is known changes from now on (`twin.history`)."""
+    if start is not None and end is not None and start >= end:
+        raise InvalidBody(f"valid_to: it ends ({moments.text(end)}) before it begins ({moments.text(start)})")
+    now = datetime.now(UTC)
+    if old is not None and start is not None and start < now - SKEW and (end is None or end > now + SKEW):
+        raise InvalidBody(
+            f"valid_from: it lies in the past ({moments.text(start)}), and what is known changes from now on; leave it "
+            "out, or correct the past with a valid_to that lies in the past too"
+        )
 
 
 def _moment(name: str, value: Any) -> datetime:

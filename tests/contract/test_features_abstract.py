@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import numpy as np
+import orjson
 import pyarrow as pa
 import pyogrio
 import pyproj
@@ -219,7 +221,43 @@ def test_bbox_crs_gives_what_crs84_gives(client: TestClient, code: int) -> None:
     assert ids(client.get(ITEMS, params=params).json()) == ["H001", "H002", "H003"]
 
 
+def test_a_bbox_of_a_projected_crs_is_its_outline_not_the_box_around_it(client: TestClient) -> None:
+    """/conf/crs/bbox-crs-parameter: a thin box leaves out what the box around it holds."""
+    to = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:4548")
+    everything = client.get(ITEMS, params={"limit": 1000}).json()["features"]
+    there = [one for one in everything if one["geometry"]]
+    lat, lon = 39.9001, 116.4005
+    north, east = to.transform(lat, lon)
+    corners = (north, east, north + 0.5, east + 20_000)
+    window = shapely.box(*corners)
+    met = sorted(
+        one["id"]
+        for one in there
+        if shapely.transform(
+            shapely.from_geojson(orjson.dumps(one["geometry"])),
+            lambda xy: np.column_stack(to.transform(xy[:, 1], xy[:, 0])),
+        ).intersects(window)
+    )
+    params = {"bbox": ",".join(map(repr, corners)), "bbox-crs": EPSG + "4548", "limit": 1000}
+    assert sorted(ids(client.get(ITEMS, params=params).json())) == met
+
+
 # Part 4
+
+
+def test_a_beginning_in_the_past_is_refused_for_what_is_known(client: TestClient) -> None:
+    tag = client.get(f"{ITEMS}/H001").headers["etag"]
+    merge = {"Content-Type": "application/merge-patch+json", "If-Match": tag}
+    body = '{"properties":{"valid_from":"2005-01-01T00:00:00Z","storeys":4}}'
+    answer = client.patch(f"{ITEMS}/H001", content=body, headers=merge)
+    assert answer.status_code == 422
+    assert "valid_from" in answer.json()["detail"]
+    both = (
+        '{"properties":{"valid_from":"2005-01-01T00:00:00Z","valid_to":"2006-01-01T00:00:00Z","storeys":4}}'
+    )
+    assert client.patch(f"{ITEMS}/H001", content=both, headers=merge).status_code == 204
+    then = client.get(f"{ITEMS}/H001", params={"datetime": "2005-06-01T00:00:00Z"}).json()
+    assert then["properties"]["storeys"] == 4
 
 
 def test_post_put_patch_delete_are_versions(client: TestClient) -> None:

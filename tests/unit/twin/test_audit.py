@@ -101,6 +101,9 @@ def test_a_removed_an_inserted_and_two_swapped_rows_are_found(log, tmp_path):
         "requests, row_count, byte_count, note, algorithm, previous, digest FROM audit WHERE n = 2"
     )
     with closing(sqlite3.connect(tmp_path / "audit.sqlite")) as db:
+        with pytest.raises(sqlite3.IntegrityError, match="at its end"):
+            db.execute(tamper_again)
+        db.execute("DROP TRIGGER audit_insert")
         db.execute(tamper_again)
         db.commit()
     assert log.verify().broken == 3

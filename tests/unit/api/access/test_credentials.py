@@ -160,14 +160,16 @@ def test_guessing_ends_in_429_and_those_who_were_right_go_on(make):
     assert door.get("/api/me", right).status_code == 200
     statuses = [door.get("/api/me", f"twin_{n:016}_x").status_code for n in range(WRONG + 5)]
     assert statuses == [401] * WRONG + [429] * 5
-    answer = door.get("/api/me", late)
+    answer = door.get("/api/me", "e30.e30.e30")
     # Right or wrong, it is not told.
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= WINDOW + 1
     assert door.get("/api/me", right).status_code == 200
+    # A right key cannot have been guessed.
+    assert door.get("/api/me", late).status_code == 200
     assert door.get("/api/me").status_code == 200
     now[0] += WINDOW + 1
-    assert door.get("/api/me", late).status_code == 200
+    assert door.get("/api/me", "e30.e30.e30").status_code == 401
 
 
 def test_a_credential_of_a_megabyte_is_refused_unlooked_at(door):
