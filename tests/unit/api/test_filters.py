@@ -122,7 +122,7 @@ def test_an_unknown_filter_crs_is_refused(client: TestClient, value: str) -> Non
 
 
 def test_an_unknown_language_is_refused(client: TestClient) -> None:
-    assert "cql2-json" in refused(client, "height>1", **{"filter-lang": "cql-text"})["detail"]
+    assert "cql2-json" in refused(client, "height>1", **{"filter-lang": "cql2-xml"})["detail"]
 
 
 def test_functions_are_listed_with_their_types(client: TestClient) -> None:
