@@ -63,7 +63,7 @@ class Dialect:
     mixed: Callable[[Sequence[str]], str]
     """The hash of such shares."""
     indices: tuple[str, ...]
-    """What indexes a layer's `{table}`."""
+    """What makes a layer's filled `{table}` quick to ask."""
     naive: bool
     """Whether moments are stored as UTC without a zone."""
     box_literal: bool

@@ -68,6 +68,7 @@ POSTGIS: Final = Dialect(
         "CREATE INDEX {table}_id ON {table} (id)",
         "CREATE INDEX {table}_hkey ON {table} (hkey)",
         "CREATE INDEX {table}_geom ON {table} USING gist (geom)",
+        "ANALYZE {table}",  # the planner knows a new layer before its first question
     ),
     naive=False,
     box_literal=True,
