@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,7 @@ def test_what_is_not_the_key_is_nobodys(keys):
 
 @given(st.text(max_size=100))
 def test_no_text_breaks_the_check(text):
-    with closing(SQLiteKeys(Path(":memory:"))) as keys:
+    with TemporaryDirectory() as folder, closing(SQLiteKeys(Path(folder) / "accounts.sqlite")) as keys:
         assert keys.check(text, now=NOW) is None
 
 
