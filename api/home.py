@@ -9,16 +9,12 @@ from pathlib import Path
 
 from api import access
 from api.cards import kinds
-from api.hub import Hub
-from api.state import Twin
+from api.state import Twin, over
 from api.upkeep import tended
-from pipelines.ground import Grounds
 from pipelines.ingest import Intake, listening
 from pipelines.search import Index
-from pipelines.tile_cache import TileCache
 from twin import stores
 from twin.errors import StorageFull
-from twin.forest import Forest
 from twin.model import Layer, Titles
 from twin.policy import Policy
 from twin.settings import Settings
@@ -72,16 +68,7 @@ def served(settings: Settings) -> Iterator[Twin]:
             if intake:
                 at_end.callback(intake.close)
             at_end.enter_context(tended(store))
-            yield Twin(
-                settings=settings,
-                store=store,
-                access=rights,
-                hub=Hub(),
-                index=index,
-                cache=TileCache(settings.cache, limit=settings.cache_mb << 20),
-                forest=Forest(store),
-                grounds=Grounds(store, settings.rasters),
-            )
+            yield over(store, settings, access=rights, index=index)
 
 
 def described(layer: Layer) -> Layer:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import Request
 
@@ -54,6 +55,18 @@ class Twin:
             else self.forest,
             ground=lambda at, known: self.grounds.at(self.policy, at=at, known=known),
         )
+
+
+def over(store: Store, settings: Settings, **more: Any) -> Twin:
+    """The server's parts over a store, those of a home where `more` names no others."""
+    parts = {
+        "hub": Hub(),
+        "index": more.get("index") or Index(settings.index),
+        "cache": TileCache(settings.cache, limit=settings.cache_mb << 20),
+        "forest": Forest(store),
+        "grounds": Grounds(store, settings.rasters),
+    }
+    return Twin(settings=settings, store=store, **{**parts, **more})
 
 
 async def of(request: Request) -> Twin:

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from twin.errors import Conflict, UnreadableFile
 from twin.model import Change, Layer, Rejected, Report
 from twin.records import change_from, layer_from, moment, rejected_from, report_from
-from twin.table import SIZE, TIMESTAMP
+from twin.table import TIMESTAMP
 
 FORMAT: Final = 1
 GEO: Final = {
@@ -141,11 +141,6 @@ def observations(folder: Path) -> Iterator[pa.Table]:
 def corrected(folder: Path) -> Iterator[pa.Table]:
     """A backup's observations that were corrected later."""
     yield from _read(folder / "corrected.parquet")
-
-
-def sized(table: pa.Table, sizes: pa.Array) -> pa.Table:
-    """Row versions with the sizes that their sources stated."""
-    return table.append_column(SIZE, sizes)
 
 
 def _read(path: Path) -> Iterator[pa.Table]:

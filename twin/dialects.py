@@ -37,8 +37,6 @@ class Dialect:
 
     name: Literal["duckdb", "postgis"]
     types: Mapping[Word, str]
-    binary_order: str
-    """What makes an expression of text compare by code point; stored columns do so by themselves."""
     among: str
     """Whether a value is in a long list: both are put in."""
     rowid: str

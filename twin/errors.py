@@ -4,7 +4,7 @@ Each error has a slug; the front door turns it into a status (`api/errors.py`) a
 into an exit code. The message says what was asked, what is possible and what to do next.
 
 TwinError
-+-- NotFound           LayerNotFound, FeatureNotFound, TileNotFound, ProcessNotFound
++-- NotFound           LayerNotFound, FeatureNotFound, TileNotFound
 +-- Invalid            InvalidParameter, UnknownParameter, UnknownProperty, InvalidFilter,
 |                      InvalidBody, InvalidJSON, InvalidGeometry, OutsideCRSArea, UnknownCRS
 +-- Refused            UnreadableFile, MissingPart, UnsafeContent, UnsafeArchive, ForbiddenReference,
@@ -39,10 +39,6 @@ class FeatureNotFound(NotFound):
 
 class TileNotFound(NotFound):
     """No such tile."""
-
-
-class ProcessNotFound(NotFound):
-    """No such process."""
 
 
 class Invalid(TwinError):

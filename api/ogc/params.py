@@ -62,13 +62,14 @@ def parse(params: QueryParams, state: LayerState, policy: Policy, *, most: int) 
     columns = {name: Column(name=name, type=type_) for name, type_ in queryables(state.layer.columns).items()}
     said = single(params, {*PARAMETERS, *columns})
     target = crs.parse(said["crs"], "crs", vertical=state.layer.vertical) if "crs" in said else None
+    box, outline = _box(said)
     query = Query(
         layer=state.layer.id,
         policy=policy,
-        bbox=_bbox(said),
+        bbox=box,
         at=moments.parse_extent(said["datetime"]) if "datetime" in said else None,
         known=moments.parse(said["known"], "known") if "known" in said else None,
-        filter=filters.both(_outline(said), filters.both(_equals(said, columns), filters.read(said))),
+        filter=filters.both(outline, filters.both(_equals(said, columns), filters.read(said))),
         ids=(said[ID],) if ID in said else None,
         columns=_properties(said, columns),
         geometry=not _flag(said, "skipGeometry"),
@@ -114,38 +115,31 @@ def numbers(text: str, name: str) -> list[float]:
     return values
 
 
-def _bbox(said: Mapping[str, str]) -> BBox | None:
+def _box(said: Mapping[str, str]) -> tuple[BBox | None, Op | None]:
+    """The longitudes and latitudes of a bbox, and the outline that decides where that box alone would hold too much."""
     source = crs.parse(said["bbox-crs"], "bbox-crs") if "bbox-crs" in said else None
     if "bbox" not in said:
-        return None
+        return None, None
     values = numbers(said["bbox"], "bbox")
     if len(values) not in (4, 6):
         raise InvalidParameter(f"bbox has {len(values)} numbers; it takes 4 (or 6 with heights)")
     if len(values) == 6:  # heights do not narrow the answer: features are selected in plan
         values = [*values[:2], *values[3:5]]
-    found = crs.box((values[0], values[1], values[2], values[3]), source)
+    a, b, c, d = values
+    found = crs.box((a, b, c, d), source)
+    wrong = f"bbox={said['bbox'][:200]!r}"
     if found.south > found.north:
-        raise InvalidParameter(f"bbox={said['bbox'][:200]!r}: its south is above its north")
+        raise InvalidParameter(f"{wrong}: its south is above its north")
     if abs(found.south) > 90 or abs(found.north) > 90 or abs(found.west) > 180 or abs(found.east) > 180:
-        raise InvalidParameter(
-            f"bbox={said['bbox'][:200]!r} reaches outside the world; west,south,east,north in degrees"
-        )
-    return found
-
-
-def _outline(said: Mapping[str, str]) -> Op | None:
-    """A bbox of a projected CRS is no box of longitudes and latitudes: its outline decides, beside the box around."""
-    source = crs.parse(said["bbox-crs"], "bbox-crs") if "bbox-crs" in said else None
-    if "bbox" not in said or source is None or not source.is_projected or source.to_epsg() == MERCATOR:
-        return None
-    values = numbers(said["bbox"], "bbox")
-    a, b, c, d = values if len(values) == 4 else (*values[:2], *values[3:5])
+        raise InvalidParameter(f"{wrong} reaches outside the world; west,south,east,north in degrees")
+    if source is None or not source.is_projected or source.to_epsg() == MERCATOR:
+        return found, None
     outline = shapely.segmentize(shapely.box(a, b, c, d), max(c - a, d - b, 1e-9) / 64)
     try:
         there = crs.decode(outline, source)
     except OutsideCRSArea as error:
-        raise InvalidParameter(f"bbox={said['bbox'][:200]!r}: {error}") from error
-    return Op(op="s_intersects", args=(Property(name=GEOMETRY), Shape(wkb=shapely.to_wkb(there))))
+        raise InvalidParameter(f"{wrong}: {error}") from error
+    return found, Op(op="s_intersects", args=(Property(name=GEOMETRY), Shape(wkb=shapely.to_wkb(there))))
 
 
 def _limit(said: Mapping[str, str], most: int) -> int:

@@ -20,13 +20,8 @@ from store_support import STORES
 from tests_support import HOUSES, ROWS, SURVEY, houses
 
 from api.app import create_app
-from api.hub import Hub
 from api.ogc import conformance
-from api.state import Twin
-from pipelines.ground import Grounds
-from pipelines.search import Index
-from pipelines.tile_cache import TileCache
-from twin.forest import Forest
+from api.state import over
 from twin.model import Delivery, Layer, Titles
 from twin.settings import Settings
 
@@ -59,11 +54,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
     for layer in (HOUSES, sheds):
         store.write(layer, [houses()], Delivery(source="survey", at=SURVEY))
-    home = Settings(home=folder)
-    twin = Twin(
-        settings=home, store=store, hub=Hub(), index=Index(home.index), cache=TileCache(folder / "cache"),
-        forest=Forest(store), grounds=Grounds(store, home.rasters),
-    )  # fmt: skip
+    twin = over(store, Settings(home=folder))
     twin.ready.set()
     with TestClient(create_app(twin, static=Path(folder)), raise_server_exceptions=False) as made:
         yield made

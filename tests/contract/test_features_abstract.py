@@ -28,13 +28,8 @@ from store_support import STORES
 from tests_support import HOUSES, SURVEY, houses
 
 from api.app import create_app
-from api.hub import Hub
-from api.state import Twin
-from pipelines.ground import Grounds
-from pipelines.search import Index
-from pipelines.tile_cache import TileCache
+from api.state import Twin, over
 from twin.errors import FeatureNotFound
-from twin.forest import Forest
 from twin.model import Delivery, Mode
 from twin.settings import Settings
 from twin.store import Store
@@ -54,16 +49,7 @@ def now() -> datetime:
 def twin(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Twin]:
     store = STORES[request.param](tmp_path, now)
     store.write(HOUSES, [houses()], Delivery(source="survey", at=SURVEY))
-    home = Settings(home=tmp_path, max_body_mb=4, max_limit=100)
-    made = Twin(
-        settings=home,
-        store=store,
-        hub=Hub(),
-        index=Index(home.index),
-        cache=TileCache(tmp_path / "cache"),
-        forest=Forest(store),
-        grounds=Grounds(store, home.rasters),
-    )
+    made = over(store, Settings(home=tmp_path, max_body_mb=4, max_limit=100))
     made.ready.set()
     yield made
     store.close()
@@ -523,11 +509,7 @@ def test_pages_neither_repeat_nor_miss_while_somebody_writes(
     store = STORES[name](folder, now)
     try:
         store.write(HOUSES, [houses()], Delivery(source="survey", at=SURVEY))
-        home = Settings(home=folder)
-        served = Twin(
-            settings=home, store=store, hub=Hub(), index=Index(home.index), cache=TileCache(folder / "c"),
-            forest=Forest(store), grounds=Grounds(store, folder),
-        )  # fmt: skip
+        served = over(store, Settings(home=folder))
         client = TestClient(create_app(served, static=folder))
         before = ids(client.get(ITEMS, params={"limit": 100, "sortby": key}).json())
         left, seen, address = list(edits), [], f"{ITEMS}?limit={limit}&sortby={key}"

@@ -21,13 +21,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.home import INCIDENTS, described
-from api.hub import Hub
 from api.live import backlog, event, visible
-from api.state import Twin
-from pipelines.ground import Grounds
-from pipelines.search import Index
-from pipelines.tile_cache import TileCache
-from twin.forest import Forest
+from api.state import Twin, over
 from twin.memory.store import MemoryStore
 from twin.model import Column, Delivery, Layer, Mode, Query, Titles
 from twin.policy import Policy, Principal
@@ -140,17 +135,7 @@ def county(folder: Path, hidden: Hidden, policy: Policy) -> Twin:
         source="x",
     )
     clock.now += timedelta(hours=1)
-    twin = Twin(
-        settings=settings_,
-        store=store,
-        hub=Hub(),
-        index=Index(settings_.index),
-        cache=TileCache(folder / "cache"),
-        forest=Forest(store),
-        grounds=Grounds(store, settings_.rasters),
-        policy=policy,
-        now=clock,
-    )
+    twin = over(store, settings_, policy=policy, now=clock)
     for name in ("buildings", "secret", "sensors"):
         twin.index.update(store, name, None, store.last())
     twin.ready.set()

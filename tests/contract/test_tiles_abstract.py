@@ -19,13 +19,8 @@ from starlette.testclient import TestClient
 from tests_support import HOUSES, ROWS, SURVEY, houses
 
 from api.app import create_app
-from api.hub import Hub
 from api.ogc.tiles import LEFT_OUT
-from api.state import Twin
-from pipelines.ground import Grounds
-from pipelines.search import Index
-from pipelines.tile_cache import TileCache
-from twin.forest import Forest
+from api.state import Twin, over
 from twin.memory.store import MemoryStore
 from twin.model import Delivery, Layer, Mode, Titles
 from twin.settings import Settings
@@ -64,16 +59,7 @@ def twin(tmp_path: Path) -> Iterator[Twin]:
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "county.json").write_bytes(orjson.dumps(COUNTY))
     (tmp_path / FOLDER / "broken.json").write_text("{}")
-    home = Settings(home=tmp_path)
-    made = Twin(
-        settings=home,
-        store=store,
-        hub=Hub(),
-        index=Index(home.index),
-        cache=TileCache(tmp_path / "cache"),
-        forest=Forest(store),
-        grounds=Grounds(store, home.rasters),
-    )
+    made = over(store, Settings(home=tmp_path))
     made.ready.set()
     yield made
     store.close()

@@ -46,9 +46,9 @@ def gdal(program: str, *arguments: str) -> tuple[str, list[str]]:
         if "gdal" in REQUIRED:
             pytest.fail(f"TWIN_TEST_REQUIRE names gdal, and {program} is not installed (apt: gdal-bin)")
         pytest.skip(f"{program} is not installed (apt: gdal-bin)")
-    # A stranger's GDAL has all its drivers; ours shuts the network's in this process.
-    environment = {k: v for k, v in os.environ.items() if k not in ("OGR_SKIP", "GDAL_SKIP")}
-    environment |= {"CPL_DEBUG": "ON"}
+    # A stranger's GDAL is set up by nobody; ours shuts the network's drivers and the log in this process.
+    ours = ("CPL_", "OGR_", "GDAL_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {"CPL_DEBUG": "ON"}
     done = subprocess.run(
         [found, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
     )

@@ -32,7 +32,6 @@ DUCKDB: Final = Dialect(
         "hash": "UBIGINT",
         "key": "UBIGINT",
     },
-    binary_order="",
     among="{} IN (SELECT unnest({}))",
     rowid="rowid",
     rowid_type="BIGINT",

@@ -6,32 +6,26 @@ Every row version is one object in a list; every question walks the list. Nothin
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from twin import archive, streams
-from twin.changes import Listeners
 from twin.cql2 import checked, holds, queryables
-from twin.errors import Conflict, FeatureNotFound, LayerNotFound
+from twin.errors import FeatureNotFound, LayerNotFound
 from twin.extents import union
 from twin.governed import governed
 from twin.history import Verdict
 from twin.memory import delivery as delivery_
 from twin.memory import rows as rows_
+from twin.memory.observed import Streams
 from twin.memory.rows import Arrived, Held, Row
-from twin.memory.streams import Observed
 from twin.model import (
     MAIN,
     OPEN,
     BBox,
     Change,
-    Datastream,
     Delivery,
     Layer,
     LayerState,
@@ -42,24 +36,12 @@ from twin.model import (
 from twin.policy import Policy
 from twin.records import merged
 from twin.records import report as made
-from twin.table import TIMESTAMP, Batch
+from twin.table import Batch
 
 
 @governed
-class MemoryStore:
+class MemoryStore(Streams):
     """A `twin.store.Store` that lives as long as the process."""
-
-    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._now = now
-        self._held: dict[str, Held] = {}
-        self._feed: list[Change] = []
-        self._kept: dict[str, bytes] = {}
-        self._last = 0
-        self._last_at = datetime.min.replace(tzinfo=UTC)
-        self._times = [self._last_at]
-        self._lock = threading.RLock()
-        self._listeners = Listeners()
-        self._observed = Observed()
 
     # Catalogue
 
@@ -109,9 +91,6 @@ class MemoryStore:
             version=held.version,
             updated=held.updated,
         )
-
-    def _moment(self) -> datetime:
-        return max(self._now(), self._last_at)
 
     # Readable
 
@@ -206,9 +185,6 @@ class MemoryStore:
             )
             return commit
 
-    def _next(self) -> tuple[int, datetime]:
-        return self._last + 1, max(self._now(), self._last_at + streams.TICK)
-
     def _describe(self, held: Held, layer: Layer, bodies: list[str]) -> None:
         before = {c.name: c.type for c in held.layer.columns}
         for column in layer.columns:
@@ -278,16 +254,6 @@ class MemoryStore:
         )
         self._publish(held, report.commit, report.at, change if news or ids else None)
 
-    def _publish(self, held: Held | None, commit: int, recorded: datetime, change: Change | None) -> None:
-        self._last, self._last_at = commit, recorded
-        self._times.append(recorded)
-        if held:
-            held.updated = recorded
-            held.version = commit if change else held.version
-        if change:
-            self._feed.append(change)
-            self._listeners.tell(change)
-
     # Feed
 
     def changes(self, *, after: int = 0, limit: int = 1000, policy: Policy) -> tuple[Change, ...]:
@@ -326,158 +292,8 @@ class MemoryStore:
         """The block of that name."""
         return self._kept.get(name)
 
-    # Streams
-
-    def declare(self, datastreams: pa.Table) -> pa.Table:
-        """Make Datastreams that are not there yet."""
-        names = ("layer", "thing", "name", "observed_property", "unit")
-        with self._lock:
-            ids = self._observed.declare(datastreams.select(names).to_pylist())
-        return datastreams.append_column("id", pa.array(ids, pa.int64()))
-
-    def observe(self, observations: pa.Table, *, source: str) -> Report:
-        """Append observations; one commit."""
-        with self._lock:
-            commit, recorded = self._next()
-            counts: Counter[str] = Counter()
-            things: dict[str, set[str]] = defaultdict(set)
-            numbers: Counter[str] = Counter()
-            rows = streams.last_of_each(observations).to_pylist()
-            good = [r for r in rows if r["time"] is not None and self._observed.layer_of(r["datastream"])]
-            for row in good:
-                outcome = self._observed.put(row["datastream"], row["time"], row["value"], recorded)
-                counts[outcome] += 1
-                if outcome != "unchanged":
-                    layer = self._observed.layer_of(row["datastream"]) or ""
-                    things[layer].add(self._observed.thing_of(row["datastream"]))
-                    numbers[layer] += 1
-            report = streams.reported(
-                observations,
-                source,
-                commit + max(len(things) - 1, 0),
-                recorded,
-                layers=sorted({self._observed.layer_of(r["datastream"]) or "" for r in good}),
-                refused=len(rows) - len(good),
-                counts=counts,
-            )
-            for change in streams.entries(commit, recorded, things, numbers):
-                self._publish(None, change.version, change.at, change)
-            if not things:
-                self._publish(None, commit, recorded, None)
-            return report
-
-    def datastreams(
-        self,
-        *,
-        layer: str | None = None,
-        thing: str | None = None,
-        ids: Sequence[int] | None = None,
-        policy: Policy,
-    ) -> tuple[Datastream, ...]:
-        """Datastreams with their latest value, by id."""
-        with self._lock:
-            return tuple(self._observed.listed(layer, thing, ids))
-
-    def observations(
-        self,
-        datastream: int,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int | None = None,
-        descending: bool = False,
-        policy: Policy,
-    ) -> pa.Table:
-        """Time and value, by time; both ends belong to it."""
-        with self._lock:
-            self._observed.thing_of(datastream)
-            rows = [
-                (t, v)
-                for t, v in self._observed.series(datastream)
-                if (start is None or t >= start) and (end is None or t <= end)
-            ]
-        rows = (rows[::-1] if descending else rows)[:limit]
-        return pa.table(
-            {
-                "time": pa.array([t for t, _ in rows], TIMESTAMP),
-                "value": pa.array([v for _, v in rows], pa.float64()),
-            }
-        )
-
-    def buckets(
-        self, datastream: int, *, start: datetime, end: datetime, points: int, policy: Policy
-    ) -> pa.Table:
-        """Least, greatest and mean by bucket."""
-        with self._lock:
-            self._observed.thing_of(datastream)
-            return self._observed.buckets(datastream, start, end, points)
-
-    # Archive
-
-    def backup(self, folder: Path) -> None:
-        """Write everything as GeoParquet and JSON."""
-        with self._lock:
-            held = list(self._held.values())
-            archive.save(
-                folder,
-                self._saved(held),
-                {h.layer.id: [rows_.archived(h)] for h in held},
-                [pa.Table.from_pylist(self._observed.believed(), archive.OBSERVATION)],
-                [pa.Table.from_pylist(self._observed.corrected(), archive.CORRECTED)],
-            )
-
-    def _saved(self, held: list[Held]) -> archive.Saved:
-        return archive.Saved(
-            commits=tuple(enumerate(self._times))[1:],
-            layers=tuple(
-                archive.SavedLayer(
-                    layer=h.layer, version=h.version, updated=h.updated, bodies=tuple(h.bodies)
-                )
-                for h in held
-            ),
-            reports=tuple(sorted((r for h in held for r in h.reports), key=lambda r: r.commit)),
-            quarantine=tuple((n, r) for h in held for n, rows in h.rejected.items() for r in rows),
-            feed=tuple(self._feed),
-            snapshots=tuple((h.layer.id, *s) for h in held for s in sorted(h.snapshots)),
-            datastreams=tuple(
-                (s.id, s.layer, s.thing, s.name, s.observed_property, s.unit)
-                for s in self._observed.streams.values()
-            ),
-            kept=dict(self._kept),
-        )
-
-    def restore(self, folder: Path) -> None:
-        """Read a backup into this empty store."""
-        saved = archive.load(folder)
-        with self._lock:
-            if self._last or self._held or self._observed.streams:
-                raise Conflict("the store is not empty; restore into a new TWIN_HOME")
-            self._held = {
-                one.layer.id: _restored(saved, one, folder, n) for n, one in enumerate(saved.layers)
-            }
-            self._feed, self._kept = list(saved.feed), dict(saved.kept)
-            self._times += [t for _, t in saved.commits]
-            self._last, self._last_at = len(saved.commits), self._times[-1]
-            self._observed.restore(saved.datastreams, archive.observations(folder), archive.corrected(folder))
-
     def tidy(self, layers: Iterable[str]) -> None:
         """Nothing is ever out of order."""
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-def _restored(saved: archive.Saved, one: archive.SavedLayer, folder: Path, n: int) -> Held:
-    reports = [r for r in saved.reports if r.layer == one.layer.id]
-    return Held(
-        layer=one.layer,
-        bodies=list(one.bodies),
-        rows=[rows_.from_archive(r) for table in archive.rows(folder, n) for r in table.to_pylist()],
-        version=one.version,
-        updated=one.updated,
-        reports=reports,
-        rejected={r.commit: [row for n, row in saved.quarantine if n == r.commit] for r in reports},
-        snapshots={
-            (source, branch, t) for layer, source, branch, t in saved.snapshots if layer == one.layer.id
-        },
-    )

@@ -49,7 +49,6 @@ POSTGIS: Final = Dialect(
         "hash": "uuid",
         "key": "bigint",
     },
-    binary_order=' COLLATE "C"',
     among="{} = ANY({})",
     rowid="ctid",
     rowid_type="tid",

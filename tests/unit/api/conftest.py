@@ -11,12 +11,7 @@ from tests_support import HOUSES, SURVEY, houses
 
 from api.app import create_app
 from api.home import INCIDENTS, described
-from api.hub import Hub
-from api.state import Twin
-from pipelines.ground import Grounds
-from pipelines.search import Index
-from pipelines.tile_cache import TileCache
-from twin.forest import Forest
+from api.state import Twin, over
 from twin.memory.store import MemoryStore
 from twin.model import Delivery
 from twin.settings import Settings
@@ -28,15 +23,7 @@ def twin(tmp_path: Path) -> Twin:
     settings = Settings(home=tmp_path, max_body_mb=1, max_limit=100)
     store.describe(described(INCIDENTS))
     store.write(HOUSES, [houses()], Delivery(source="survey", at=SURVEY))
-    made = Twin(
-        settings=settings,
-        store=store,
-        hub=Hub(),
-        index=Index(settings.index),
-        cache=TileCache(tmp_path / "cache"),
-        forest=Forest(store),
-        grounds=Grounds(store, settings.rasters),
-    )
+    made = over(store, settings)
     made.ready.set()
     return made
 

@@ -9,13 +9,8 @@ from starlette.testclient import TestClient
 from tests_support import HOUSES, SURVEY, houses
 
 from api.app import create_app
-from api.hub import Hub
-from api.state import Twin
-from pipelines.ground import Grounds
-from pipelines.search import Index
-from pipelines.tile_cache import TileCache
+from api.state import over
 from twin.duckdb.store import DuckDBStore
-from twin.forest import Forest
 from twin.model import Delivery
 from twin.settings import Settings
 
@@ -25,11 +20,7 @@ SLOW = "ACCENTI(CASEI(name)) LIKE ACCENTI(CASEI('%é%é%b')) OR CASEI(ACCENTI(na
 def test_a_filter_over_the_limit_is_a_503(tmp_path: Path) -> None:
     store = DuckDBStore(tmp_path / "twin.duckdb", now=lambda: datetime.now(UTC), seconds=0.05)
     store.write(HOUSES, [houses(["é" * 1000] * 20_000)], Delivery(source="survey", at=SURVEY))
-    home = Settings(home=tmp_path)
-    twin = Twin(
-        settings=home, store=store, hub=Hub(), index=Index(home.index), cache=TileCache(tmp_path / "cache"),
-        forest=Forest(store), grounds=Grounds(store, home.rasters),
-    )  # fmt: skip
+    twin = over(store, Settings(home=tmp_path))
     twin.ready.set()
     with TestClient(create_app(twin, static=tmp_path), raise_server_exceptions=False) as client:
         answer = client.get("/ogc/collections/houses/items", params={"filter": SLOW})
