@@ -9,12 +9,14 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from api.ogc import conformance, filters, schema
+from api.ogc import conformance, filters, schema, schemas
 from api.ogc.formats import formats
 from api.ogc.links import HTML, JSON, SCHEMA, root
 from api.ogc.params import DEFAULT_LIMIT, MOST_OFFSET, PARAMETERS, single
+from api.ogc.processes import processes
 from api.respond import REVALIDATE, etag, json, unchanged
 from api.state import Twin, of
+from pipelines.processes.process import Process
 from twin.model import LayerState
 from twin.queryables import STANDARD
 
@@ -60,6 +62,7 @@ def document(request: Request, twin: Twin) -> dict[str, Any]:
     schemas = dict(whole.get("components", {}).get("schemas", {}))
     for path, (name, media_type) in DOCUMENTS.items():
         paths[path] = {"get": read(name, f"get{name}", {media_type: {}, HTML: {}}, ["f", "lang"])}
+    paths |= {f"/ogc/processes/{p.name}/execution": {"post": executed(p)} for p in processes().values()}
     for n, state in enumerate(twin.store.layers(twin.policy)):
         schemas[f"feature{n}"] = feature(state)
         schemas[f"new{n}"] = feature(state, writing=True)
@@ -276,6 +279,28 @@ def written(
     content = {"schema": {"type": "object"} if media_type == PATCH else shape}
     found["requestBody"] = {"required": True, "content": {media_type: content}}
     found["responses"][status] = {"description": "done", "headers": {"ETag": {"schema": TEXT}}}
+    return found
+
+
+def executed(process: Process) -> dict[str, Any]:
+    """POST of an execute request (Processes Part 1, 7.9), with the inputs of its process."""
+    inputs = schemas.inputs(process)
+    members = {name: {"description": one["description"], **one["schema"]} for name, one in inputs.items()}
+    needed = [name for name, one in inputs.items() if one["minOccurs"]]
+    moment = {"type": "string", "format": "date-time"}
+    shape = {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "inputs": {"type": "object", "required": needed, "properties": members},
+            "at": {**moment, "description": "the moment"},
+            "known": {**moment, "description": "what the twin believed then"},
+        },
+    }
+    errors = ("400", "404", "413", "415", "422", "503")
+    found = said(process.title.en, f"execute.{process.name}", [], errors, "processes")
+    found["requestBody"] = {"required": True, "content": {JSON: {"schema": shape}}}
+    found["responses"]["200"] = {"description": process.description.en, "content": {JSON: {}}}
     return found
 
 

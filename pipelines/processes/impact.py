@@ -1,4 +1,7 @@
-"""What lies inside a place or within a distance of it, layer by layer: counts and ids."""
+"""What lies inside a place or within a distance of it, layer by layer: counts and ids.
+
+A filter narrows every layer that it can be asked of; the others are in the answer by name, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ import pyproj
 import shapely
 from pyproj.enums import TransformDirection
 
+from pipelines.filtering import fitting
 from pipelines.processes.process import Context, Process
 from twin import geojson_geometry, space
 from twin.errors import InvalidParameter
-from twin.model import BBox, LayerState, Query, Titles
+from twin.model import BBox, Filter, LayerState, Query, Titles
 
 IDS = 10_000
 """Ids listed for one layer; `count` is exact beyond that and `truncated` says so."""
@@ -35,13 +39,17 @@ class Inputs:
     layers: list[str] | None = field(
         default=None, metadata={"title_zh": "图层", "title_en": "Layers (all when left out)"}
     )
+    filter: Filter | None = field(
+        default=None, metadata={"title_zh": "过滤条件", "title_en": "Filter of each layer's features (CQL2)"}
+    )
 
 
 def run(inputs: Inputs, context: Context) -> dict[str, Any]:
-    """A member for each layer that has something there.
+    """A member for each layer that has something there, and each that the filter cannot be asked of.
 
-    Distances are planar in an azimuthal equidistant projection about the place (Snyder 1987, chapter 25):
-    exact from its middle, and within 0.1 % for the sizes allowed.
+    Such a layer's `count` is null and its `left_out` the reason. Distances are planar in an azimuthal equidistant
+    projection about the place (Snyder 1987, chapter 25): exact from its middle, and within 0.1 % for the sizes
+    allowed. Raises UnknownProperty or InvalidFilter when the filter fits no layer at all.
     """
     place = geojson_geometry.read(inputs.geometry)
     projection = _around(place)
@@ -54,8 +62,15 @@ def run(inputs: Inputs, context: Context) -> dict[str, Any]:
     states = [s for s in context.store.layers(context.policy) if s.layer.geometry != "Raster"]
     if inputs.layers is not None:
         states = _chosen(states, inputs.layers)
-    found = {s.layer.id: _within(s, box, zone, projection, context) for s in states}
-    return {layer: answer for layer, answer in found.items() if answer["count"] or inputs.layers is not None}
+    left_out = fitting(inputs.filter, states)
+    found = {
+        s.layer.id: _left_out(s, left_out[s.layer.id])
+        if s.layer.id in left_out
+        else _within(s, box, zone, projection, context, inputs.filter)
+        for s in states
+    }
+    every = inputs.layers is not None
+    return {layer: answer for layer, answer in found.items() if every or answer["count"] != 0}
 
 
 def _around(place: shapely.Geometry) -> pyproj.Transformer:
@@ -84,11 +99,30 @@ def _chosen(states: list[LayerState], wanted: list[str]) -> list[LayerState]:
     return [by_id[w] for w in wanted]
 
 
+def _left_out(state: LayerState, reason: str) -> dict[str, Any]:
+    return {"count": None, "ids": [], **_described(state), "left_out": reason}
+
+
+def _described(state: LayerState) -> dict[str, Any]:
+    return {"title": asdict(state.layer.title), "kind": state.layer.kind}
+
+
 def _within(
-    state: LayerState, box: BBox, zone: shapely.Geometry, projection: pyproj.Transformer, context: Context
+    state: LayerState,
+    box: BBox,
+    zone: shapely.Geometry,
+    projection: pyproj.Transformer,
+    context: Context,
+    passing: Filter | None,
 ) -> dict[str, Any]:
     query = Query(
-        layer=state.layer.id, policy=context.policy, bbox=box, at=context.at, known=context.known, columns=()
+        layer=state.layer.id,
+        policy=context.policy,
+        bbox=box,
+        at=context.at,
+        known=context.known,
+        filter=passing,
+        columns=(),
     )
     table = context.store.read(query)
     geometries = shapely.from_wkb(table["geom"].to_numpy(zero_copy_only=False))
@@ -98,8 +132,7 @@ def _within(
     return {
         "count": len(ids),
         "ids": ids[:IDS].tolist(),
-        "title": asdict(state.layer.title),
-        "kind": state.layer.kind,
+        **_described(state),
         **({"truncated": True} if len(ids) > IDS else {}),
     }
 

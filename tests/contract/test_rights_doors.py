@@ -270,9 +270,11 @@ def everything(twin: Twin, client: TestClient) -> dict[str, Any]:
         path = next((link["href"] for link in body["links"] if link["rel"] == "next"), "")
         if not path:
             break
-    impact = {"inputs": {"lon": 116.4002, "lat": 39.9001, "radius": 800}}
-    answer = client.post("/ogc/processes/impact/execution", json=impact)
-    said["impact"] = answer.status_code, answer.content
+    place = {"geometry": {"type": "Point", "coordinates": [116.4002, 39.9001]}, "radius": 800}
+    for narrowed in ({}, {"filter": "height > 11"}, {"filter": "owner = 'alpha'"}):
+        answer = client.post("/ogc/processes/impact/execution", json={"inputs": {**place, **narrowed}})
+        assert answer.status_code == 200 or narrowed
+        said[f"impact {narrowed}"] = answer.status_code, answer.content
     said["live"] = [e.encode() for e in backlog(twin, 0)]
     whole = twin.store.changes(policy=Policy.open())
     events = (visible(twin, event(twin.store, replace(twin, policy=Policy.open()), c)) for c in whole)
