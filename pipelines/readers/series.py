@@ -17,6 +17,7 @@ from layers.values import typed
 from pipelines.readers import coordinates, times
 from pipelines.readers.delimited import MISSING, Text
 from twin.model import Rejected
+from twin.storable import REASON, nul
 from twin.table import Batch
 
 ROWS: Final = 100_000
@@ -205,7 +206,8 @@ def _column(rows: pa.Table, name: str, otherwise: str) -> pa.Array:
 
 def _judged(table: pa.Table, rows: pa.Table, tests: Sequence[tuple[NDArray[np.bool_], str]]) -> Batch:
     reasons: dict[int, str] = {}
-    for bad, reason in tests:
+    texts = [n for n in table.column_names if pa.types.is_string(table[n].type)]
+    for bad, reason in (*tests, *((nul(table[n]), f"{n}: {REASON}") for n in texts)):
         for i in map(int, np.flatnonzero(bad)):
             reasons.setdefault(i, reason)
     kept = np.ones(len(table), bool)

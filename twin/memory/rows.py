@@ -33,6 +33,7 @@ from twin.policy import Policy
 from twin.queryables import known
 from twin.records import refused
 from twin.sql import page, wanted
+from twin.storable import storable
 from twin.table import (
     ARROW_TYPES,
     BODY,
@@ -46,7 +47,6 @@ from twin.table import (
     cast,
     columns_of,
     is_attribute,
-    prepared,
 )
 
 
@@ -132,8 +132,8 @@ class Arrived:
 def arrived(batches: Iterable[Batch]) -> Arrived:
     """Everything a delivery brings."""
     into = Arrived()
-    for batch in batches:
-        table = prepared(batch.table)
+    for batch in map(storable, batches):
+        table = batch.table
         into.rows += table.to_pylist()
         into.columns += columns_of(table.schema)
         into.bodies += [n for n in table.column_names if n.startswith(BODY)]

@@ -11,7 +11,8 @@ from twin.dialects import WORDS, Dialect, Physical, Word, quoted
 from twin.model import Column, ColumnType, Rejected
 from twin.relational.schema import definition
 from twin.relational.session import Session
-from twin.table import BODY, FIXED, SIZE, TIMESTAMP, Batch, cast, columns_of, prepared, widened
+from twin.storable import NUL, storable
+from twin.table import BODY, FIXED, SIZE, TIMESTAMP, Batch, cast, columns_of, widened
 
 STAGE: Final[dict[str, Word]] = {
     "n": "bigint",
@@ -42,12 +43,13 @@ class Stage:
 
     def add(self, batch: Batch, *, limit: int) -> None:
         """Take a batch; of what was refused on the way, keep so many."""
+        batch = storable(batch)
         self.refused += len(batch.rejected)
         self.rejected += batch.rejected[: limit - len(self.rejected)]
-        self.refused_ids |= {r.row for r in batch.rejected if isinstance(r.row, str)}
+        self.refused_ids |= {r.row for r in batch.rejected if isinstance(r.row, str) and NUL not in r.row}
         self.notes += batch.notes
         if batch.table.num_rows:
-            self._insert(prepared(batch.table))
+            self._insert(batch.table)
 
     def _insert(self, table: pa.Table) -> None:
         for column in columns_of(table.schema):

@@ -111,3 +111,13 @@ def test_which_csv_is_whose(write):
     assert not sensors.claims(stations)
     assert sensors.claims(wide)
     assert not csv_points.claims(wide)
+
+
+def test_a_reading_whose_unit_cannot_be_kept_is_refused_by_itself(write):
+    head = "站点,监测时间,指标,监测值,单位\n"  # and a zero beyond the bytes by which text is told from binary
+    rest = "".join(f"S1,2024-05-01T0{h}:00:00Z,水位,{h},m\n" for h in range(1, 10)) * 8
+    rest += "S2,2024-05-02T08:00:00Z,雨量,1,m\0m\nS2,2024-05-02T09:00:00Z,雨量,2,mm\n"
+    long = head + rest
+    _, seen, _, rejected, _ = read(write("s.csv", STATIONS), write("l.csv", long))
+    assert seen[-1] == ("S2", "雨量", "mm", 2.0)
+    assert [(r.column, "U+0000" in r.reason) for r in rejected] == [("unit", True)]
