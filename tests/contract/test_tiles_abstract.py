@@ -1,9 +1,10 @@
-"""The abstract tests of OGC API Tiles (20-057, annex A) by their identifiers; tiles are read by strangers."""
+"""The abstract tests of OGC API Tiles (20-057, annex A) by their identifiers, over every store; strangers read tiles."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
@@ -16,12 +17,12 @@ import pyproj
 import pytest
 import shapely
 from starlette.testclient import TestClient
+from store_support import STORES
 from tests_support import HOUSES, ROWS, SURVEY, houses
 
 from api.app import create_app
 from api.ogc.tiles import LEFT_OUT
 from api.state import Twin, over
-from twin.memory.store import MemoryStore
 from twin.model import Delivery, Layer, Mode, Titles
 from twin.settings import Settings
 from twin.tile_matrix_sets import FOLDER
@@ -50,24 +51,38 @@ COUNTY = {
 }
 
 
-@pytest.fixture
-def twin(tmp_path: Path) -> Iterator[Twin]:
-    store = MemoryStore()
-    store.write(HOUSES, [houses()], Delivery(source="survey", at=SURVEY))
-    batch = houses(["a", "b"])
-    store.write(PLACES, [batch], Delivery(source="survey", at=SURVEY))
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "county.json").write_bytes(orjson.dumps(COUNTY))
-    (tmp_path / FOLDER / "broken.json").write_text("{}")
-    made = over(store, Settings(home=tmp_path))
+@contextmanager
+def served(store: str, folder: Path) -> Iterator[tuple[Twin, TestClient]]:
+    """A county of two layers in one of the stores, and a client of its doors."""
+    opened = STORES[store](folder, lambda: datetime.now(UTC))
+    opened.write(HOUSES, [houses()], Delivery(source="survey", at=SURVEY))
+    opened.write(PLACES, [houses(["a", "b"])], Delivery(source="survey", at=SURVEY))
+    (folder / FOLDER).mkdir()
+    (folder / FOLDER / "county.json").write_bytes(orjson.dumps(COUNTY))
+    (folder / FOLDER / "broken.json").write_text("{}")
+    made = over(opened, Settings(home=folder))
     made.ready.set()
-    yield made
-    store.close()
+    with TestClient(create_app(made, static=folder), raise_server_exceptions=False) as client:
+        yield made, client
+    opened.close()
+
+
+@pytest.fixture(scope="module", params=sorted(STORES))
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def client(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Of a county that the tests of this page share: none of them writes."""
+    with served(store, tmp_path_factory.mktemp(store)) as (_, made):
+        yield made
 
 
 @pytest.fixture
-def client(twin: Twin, tmp_path: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(twin, static=tmp_path), raise_server_exceptions=False) as made:
+def written(store: str, tmp_path: Path) -> Iterator[tuple[Twin, TestClient]]:
+    """A county of one's own, for those who write."""
+    with served(store, tmp_path) as made:
         yield made
 
 
@@ -292,8 +307,9 @@ def test_a_parameter_that_is_wrong_is_never_ignored(client: TestClient, params: 
     assert answer.status_code == 400
 
 
-def test_conf_datetime(client: TestClient, twin: Twin) -> None:
+def test_conf_datetime(written: tuple[Twin, TestClient]) -> None:
     """/conf/datetime/datetime-axis: the tile of a moment, or of all that was there in an interval."""
+    twin, client = written
     twin.store.write(
         HOUSES, [houses(["new"], first=ROWS)],
         Delivery(source="survey", at=datetime(2025, 9, 1, tzinfo=UTC), mode=Mode.UPSERT),
@@ -309,7 +325,8 @@ def test_conf_datetime(client: TestClient, twin: Twin) -> None:
     assert "datetime=2025-08-01" in linked(tileset, "item")[0]["href"]
 
 
-def test_an_entity_tag_holds_until_the_tile_changes(client: TestClient, twin: Twin) -> None:
+def test_an_entity_tag_holds_until_the_tile_changes(written: tuple[Twin, TestClient]) -> None:
+    twin, client = written
     address = deepest(client, "WebMercatorQuad")
     tag = client.get(address).headers["ETag"]
     same = client.get(address, headers={"If-None-Match": tag})
