@@ -1,4 +1,4 @@
-"""The abstract tests of OGC API Tiles (20-057, annex A) by their identifiers, over every store; strangers read tiles."""
+"""The abstract tests of OGC API Tiles (20-057, annex A) by their identifiers, over every store, read by strangers."""
 
 from __future__ import annotations
 
