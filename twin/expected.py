@@ -10,11 +10,14 @@ ABSENT = 0
 """The version of an id of which nothing is believed."""
 
 
-def stands(expected: Mapping[str, int], believed: Iterable[tuple[str, int, bool]]) -> None:
+def stands(
+    expected: Mapping[str, int], judged: Mapping[str, int], believed: Iterable[tuple[str, int, bool]]
+) -> None:
     """Nothing, when each id is as it was seen.
 
     Args:
         expected: id -> the version of its row at the write's moment, or ABSENT.
+        judged: id -> the last version of all that was believed of it, or ABSENT.
         believed: id, version, and whether it is valid at that moment, of all that is believed of these ids.
 
     Raises:
@@ -32,3 +35,9 @@ def stands(expected: Mapping[str, int], believed: Iterable[tuple[str, int, bool]
             raise StaleVersion(
                 f"{ident[:200]!r} was changed by somebody else since you read it; read it again"
             )
+    last: dict[str, int] = {}
+    for ident, version, _ in rows:
+        last[ident] = max(version, last.get(ident, ABSENT))
+    for ident, version in judged.items():
+        if last.get(ident, ABSENT) != version:
+            raise StaleVersion(f"{ident[:200]!r} was changed by somebody else just now; try again")

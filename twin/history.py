@@ -9,7 +9,8 @@ source and branch (OPEN when there is none). For each of its rows:
 * an id of which nothing is believed is valid from the row's own `valid_from`, else from `at`;
 * an id that is known changes at `at`, or at its own `valid_from` where that is later;
 * a row whose whole stated period lies before `at` speaks of exactly that period;
-* it is valid until its own `valid_to` or `until`, whichever comes first; between the two it is gone.
+* it is valid until its own `valid_to` or `until`, whichever comes first; between the two it is gone;
+* of several periods of one id (`Delivery.periods`) each but the last has the beginning of the next for `until`.
 
 What a snapshot omits is ended from `at` to `until`: rows of its own source that are valid at `at`, and
 those that its source had announced, with a stated `valid_from` between the two. A row that begins there

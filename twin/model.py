@@ -219,6 +219,15 @@ class Delivery:
     expected: Mapping[str, int] | None = None
     """What the writer saw (`twin/expected.py`): id -> version of its row at the delivery's moment, 0 where
     nothing is believed of the id. When it is otherwise, nothing is written."""
+    once: tuple[str, bytes] | None = None
+    """Name and value of a block that is kept (`twin.store.Spread.kept`) in the same commit when every row went in.
+    Where there is one of that name nothing is written, whatever is `expected`: raises Repeated."""
+    judged: Mapping[str, int] | None = None
+    """What the writer's right was judged by: id -> the last version of all that is believed of it, at any
+    valid time, 0 for nothing. When it is otherwise, nothing is written."""
+    periods: bool = False
+    """Whether an id may come several times, each with a `valid_from` of its own but one: each governs until the
+    next begins. Otherwise an id that comes twice is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

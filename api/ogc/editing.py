@@ -28,7 +28,7 @@ from api.respond import json, tags
 from api.state import Twin, of
 from tiles import geojson
 from twin.entitled import endable, entitled
-from twin.errors import FeatureNotFound, InvalidBody, StaleVersion, TwinError
+from twin.errors import FeatureNotFound, InvalidBody, Repeated, StaleVersion, TwinError
 from twin.expected import ABSENT
 from twin.model import Delivery, LayerState, Mode, Query
 from twin.table import Batch
@@ -113,15 +113,18 @@ def post(twin: Twin, layer: str, body: Any, key: str | None, target: crs.Target)
     state = editable(twin, layer)
     said = [layer, body, target.to_wkt() if target else ""]
     digest = hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    if key and (before := _seen(twin, key, digest)):
-        return before
+    name = f"idempotency/{key}" if key else None
+    if name and (block := twin.store.kept(name)) is not None:
+        return _before(block, digest)
     batches = _rows(body, state, target)
     ids = [str(batch.table["id"][0].as_py()) for batch in batches]
     if twice := [i for i, times in Counter(ids).items() if times > 1]:
         raise InvalidBody(f"the id {twice[0][:200]!r} stands twice")
-    _write(twin, state, batches, dict.fromkeys(ids, ABSENT), "post")
-    if key:
-        twin.store.keep(f"idempotency/{key}", orjson.dumps({"digest": digest, "ids": ids}))
+    once = (name, orjson.dumps({"digest": digest, "ids": ids})) if name else None
+    try:
+        _write(twin, state, batches, dict.fromkeys(ids, ABSENT), "post", once=once)
+    except Repeated as error:  # the same request came at the same moment, here or at another server
+        return _before(error.block, digest)
     return ids
 
 
@@ -142,23 +145,27 @@ def _row(one: Any, n: int, state: LayerState, target: crs.Target) -> Batch:
         raise type(error)(f"feature {n}: {error}") from error
 
 
-def _seen(twin: Twin, key: str, digest: str) -> list[str] | None:
-    kept = twin.store.kept(f"idempotency/{key}")
-    if kept is None:
-        return None
-    said = orjson.loads(kept)
+def _before(block: bytes, digest: str) -> list[str]:
+    """The ids that the first request of an Idempotency-Key made. Raises InvalidBody when its body was another."""
+    said = orjson.loads(block)
     if said["digest"] != digest:
         raise InvalidBody("this Idempotency-Key came with another body before")
     return [str(i) for i in said.get("ids", [said.get("id")])]
 
 
 def _write(
-    twin: Twin, state: LayerState, batches: list[Batch], expected: dict[str, int], reader: str
+    twin: Twin,
+    state: LayerState,
+    batches: list[Batch],
+    expected: dict[str, int],
+    reader: str,
+    *,
+    once: tuple[str, bytes] | None = None,
 ) -> None:
     """One commit, true from now on; the moment is the store's, so that it is after all that was seen."""
-    delivery = Delivery(source=POSTED, mode=Mode.UPSERT, reader=reader, expected=expected)
+    delivery = Delivery(source=POSTED, mode=Mode.UPSERT, reader=reader, expected=expected, once=once)
     table = pa.concat_tables([b.table for b in batches])
-    table = entitled(twin.store, twin.policy, state.layer.id, table)
+    table, delivery = entitled(twin.store, twin.policy, state.layer.id, table, delivery)
     report = twin.store.write(state.layer, [Batch(table=table, crs=None)], delivery)
     if report.quarantined:
         _, rejected = twin.store.quarantine(state.layer.id, twin.policy, limit=1)
@@ -186,8 +193,8 @@ def delete(request: Request, layer: str, feature: str, twin: Here) -> Response:
     old = seen(request, twin, layer, feature)
     if isinstance(old, Response):
         return old
-    endable(twin.store, twin.policy, layer, [feature])
-    twin.store.remove(layer, [feature], Delivery(source=POSTED, reader="delete", expected=_version(old)))
+    delivery = Delivery(source=POSTED, reader="delete", expected=_version(old))
+    twin.store.remove(layer, [feature], endable(twin.store, twin.policy, layer, [feature], delivery))
     return Response(None, 204)
 
 

@@ -63,24 +63,24 @@ def begun(held: Held, delivery: Delivery, number: int, recorded: datetime) -> Co
 def deliver(commit: Commit, arrived: Arrived) -> Tally:
     """Judge and write what arrived."""
     tally = Tally(rejected=list(arrived.rejected))
-    times = Counter(r["id"] for r in arrived.rows)
+    doubles = rows.doubles(arrived.rows, commit.delivery)
+    followed = rows.followed(arrived.rows, commit.delivery)
     for raw in arrived.rows:
-        unfit = rows.unfit(raw, times) or _taken(commit, tally, raw)
+        until = min(commit.until, followed.get((raw["id"], raw["valid_from"]), OPEN))
+        unfit = rows.unfit(raw, doubles) or _taken(commit, tally, raw, until)
         if unfit is not None:
             tally.rejected.append(rows.rejected(raw, *unfit))
     if commit.delivery.mode is Mode.SNAPSHOT:
         commit.held.snapshots.add((commit.delivery.source, commit.delivery.branch, commit.at))
         named = {r.row for r in arrived.rejected if isinstance(r.row, str)}
-        _sweep(commit, tally, present=named | set(times))
+        _sweep(commit, tally, present=named | {r["id"] for r in arrived.rows})
     return tally
 
 
-def _taken(commit: Commit, tally: Tally, raw: dict[str, Any]) -> tuple[str, str] | None:
-    """Take one row; column and reason where it is refused."""
+def _taken(commit: Commit, tally: Tally, raw: dict[str, Any], until: datetime) -> tuple[str, str] | None:
+    """Take one row, which governs until a moment; column and reason where it is refused."""
     beliefs = commit.believed.get(raw["id"], [])
-    claim = history.stated(
-        raw["valid_from"], raw["valid_to"], at=commit.at, until=commit.until, known=bool(beliefs)
-    )
+    claim = history.stated(raw["valid_from"], raw["valid_to"], at=commit.at, until=until, known=bool(beliefs))
     row = rows.made(raw, commit.held, commit.delivery, claim, commit=commit.number, recorded=commit.recorded)
     verdict = history.judged(
         claim,
@@ -108,7 +108,10 @@ def cut(commit: Commit, tally: Tally, beliefs: list[Row], start: datetime, end: 
     touched = [b for b in beliefs if b.valid_from < end and b.valid_to > start]
     for old in touched:
         tally.boxes.append(old.box)
-        rows.supersede(commit.held, old, start, end, commit=commit.number, recorded=commit.recorded)
+        rest = rows.supersede(commit.held, old, start, end, commit=commit.number, recorded=commit.recorded)
+        # Another period of the same delivery may cut what remains.
+        mine = commit.believed[old.id]
+        mine[mine.index(old) : mine.index(old) + 1] = rest
     return touched
 
 

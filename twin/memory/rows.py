@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import pairwise
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +49,8 @@ from twin.table import (
     columns_of,
     is_attribute,
 )
+
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(kw_only=True)
@@ -188,11 +191,30 @@ def converted(value: Any, to: ColumnType) -> Any:
     return cast(pa.chunked_array([pa.array([value])]), to).to_pylist()[0] if value is not None else None
 
 
-def unfit(raw: dict[str, Any], times: Counter[str | None]) -> tuple[str, str] | None:
+Begun = tuple[str | None, datetime | None]
+
+
+def doubles(rows: list[dict[str, Any]], delivery: Delivery) -> set[str | None]:
+    """Ids that come more often than they may."""
+    times = Counter((r["id"], r["valid_from"] if delivery.periods else None) for r in rows)
+    return {ident for (ident, _), n in times.items() if n > 1}
+
+
+def followed(rows: list[dict[str, Any]], delivery: Delivery) -> dict[Begun, datetime]:
+    """By id and beginning when the next period of the same id begins, where there is one."""
+    if not delivery.periods:
+        return {}
+    by_id: dict[str | None, list[datetime | None]] = {}
+    for raw in sorted(rows, key=lambda r: r["valid_from"] or BEGINNING):
+        by_id.setdefault(raw["id"], []).append(raw["valid_from"])
+    return {(i, a): b for i, starts in by_id.items() for a, b in pairwise(starts) if b is not None}
+
+
+def unfit(raw: dict[str, Any], doubles: set[str | None]) -> tuple[str, str] | None:
     """Column and reason of a row that cannot be judged."""
     if raw["id"] is None:
         return "id", history.NAMELESS
-    return ("id", history.DUPLICATE) if times[raw["id"]] > 1 else None
+    return ("id", history.DUPLICATE) if raw["id"] in doubles else None
 
 
 def refusal(verdict: Verdict, claim: Statement) -> tuple[str, str] | None:
@@ -211,23 +233,27 @@ def rejected(raw: dict[str, Any], column: str, reason: str) -> Rejected:
 
 def supersede(
     held: Held, old: Row, start: datetime, end: datetime, *, commit: int, recorded: datetime
-) -> None:
-    """Stop believing a row, and write again what it says outside of [start, end)."""
+) -> list[Row]:
+    """Stop believing a row, and write again what it says outside of [start, end); what was written."""
+    if old.version == commit:
+        held.rows.remove(old)
     old.recorded_to = recorded
-    for a, b in history.remainders(old.valid_from, old.valid_to, start, end):
-        held.rows.append(
-            replace(old, valid_from=a, valid_to=b, recorded_from=recorded, recorded_to=OPEN, version=commit)
-        )
+    again = replace(old, recorded_from=recorded, recorded_to=OPEN, version=commit)
+    periods = history.remainders(old.valid_from, old.valid_to, start, end)
+    rest = [replace(again, valid_from=a, valid_to=b) for a, b in periods]
+    held.rows += rest
+    return rest
 
 
 def expect(held: Held, delivery: Delivery, recorded: datetime) -> None:
-    """Nothing, when the delivery's `expected` stands. Raises StaleVersion, DuplicateId."""
-    if delivery.expected is None:
+    """Nothing, when the delivery's `expected` and `judged` stand. Raises StaleVersion, DuplicateId."""
+    expected, judged = delivery.expected or {}, delivery.judged or {}
+    if not expected and not judged:
         return
     at = delivery.at or recorded
     rows = (r for r in held.rows if r.recorded_to == OPEN and r.branch == delivery.branch)
-    mine = (r for r in rows if delivery.expected is not None and r.id in delivery.expected)
-    stands(delivery.expected, ((r.id, r.version, r.valid_from <= at < r.valid_to) for r in mine))
+    mine = (r for r in rows if r.id in expected or r.id in judged)
+    stands(expected, judged, ((r.id, r.version, r.valid_from <= at < r.valid_to) for r in mine))
 
 
 def next_snapshot(held: Held, delivery: Delivery, at: datetime) -> datetime:

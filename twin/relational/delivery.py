@@ -82,7 +82,7 @@ def _end(commit: Commit) -> int:
         return 0
     names = ", ".join(f"t.{c}" for c in held.stored)
     parts = [
-        f"SELECT c.live, c.r, c.c0, c.c1, {names} FROM {table} t JOIN cuts c ON t.{commit.rowid} = c.r"
+        f"SELECT c.live, c.r, c.b0, c.c0, c.c1, c.final, {names} FROM {table} t JOIN cuts c ON t.{commit.rowid} = c.r"
         f" WHERE {condition}{_by_id(commit)}"
         for table, condition in ((held.live, "c.live"), (held.hist, "NOT c.live"))
     ]
@@ -94,18 +94,17 @@ def _end(commit: Commit) -> int:
     session.run(
         f"DELETE FROM {held.live} WHERE {commit.rowid} IN (SELECT r FROM cuts WHERE live){_by_id(commit, '')}"
     )
-    _copy(commit, held.hist, "live", recorded_to=commit.literal(commit.recorded))
+    _copy(commit, held.hist, "live AND final", recorded_to=commit.literal(commit.recorded))
     again = {
         "recorded_from": commit.literal(commit.recorded),
         "recorded_to": commit.literal(OPEN),
         "version": str(commit.number),
     }
-    _copy(commit, held.hist, "valid_from < c0", valid_to="c0", **again)
-    _copy(commit, held.live, f"valid_to > c1 AND valid_to = {commit.literal(OPEN)}", valid_from="c1", **again)
-    _copy(commit, held.hist, f"valid_to > c1 AND valid_to < {commit.literal(OPEN)}", valid_from="c1", **again)
-    return one(
-        commit.session, f"SELECT count(*) FROM cuts WHERE valid_to > c1 AND valid_to = {commit.literal(OPEN)}"
-    )
+    _copy(commit, held.hist, "b0 < c0", valid_from="b0", valid_to="c0", **again)
+    after = f"final AND valid_to > c1 AND valid_to {{}} {commit.literal(OPEN)}"
+    _copy(commit, held.live, after.format("="), valid_from="c1", **again)
+    _copy(commit, held.hist, after.format("<"), valid_from="c1", **again)
+    return one(commit.session, f"SELECT count(*) FROM cuts WHERE {after.format('=')}")
 
 
 def _buried(commit: Commit) -> int:

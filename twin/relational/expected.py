@@ -11,9 +11,9 @@ from twin.relational.judging import Commit
 
 
 def check(commit: Commit) -> None:
-    """Nothing, when the delivery's `expected` stands. Raises StaleVersion, DuplicateId."""
-    if commit.delivery.expected is not None:
-        stands(commit.delivery.expected, believed(commit, list(commit.delivery.expected)))
+    """Nothing, when the delivery's `expected` and `judged` stand. Raises StaleVersion, DuplicateId."""
+    expected, judged = commit.delivery.expected or {}, commit.delivery.judged or {}
+    stands(expected, judged, believed(commit, list({**expected, **judged})))
 
 
 def believed(commit: Commit, ids: Sequence[str]) -> list[tuple[str, int, bool]]:

@@ -58,19 +58,27 @@ class Commit:
 
 
 def hashed(commit: Commit, stage: Stage) -> None:
-    """Make `hashed` and set aside ids that come twice."""
+    """Make `hashed` and set aside ids that come twice; of several periods, those that begin together."""
     types = {n: c.type for n, c in commit.held.columns.items()}
     values = {n: (stage.value(n, types[n], ""), types[n]) for n in stage.columns}
     dialect = commit.session.dialect
     commit.session.made(
         "hashed",
-        "SELECT n, id, valid_from AS own_from, valid_to AS own_to,"
+        f"SELECT n, id, valid_from AS own_from, valid_to AS own_to, {_next(commit.delivery)} AS next_from,"
         f" {geometry_hash(stage.bodies, dialect)} AS hash, {attribute_hash(values, dialect)} AS ahash"
         " FROM stage WHERE id IS NOT NULL",
     )
-    commit.session.made("doubles", "SELECT id FROM hashed GROUP BY id HAVING count(*) > 1")
+    same = "id, own_from" if commit.delivery.periods else "id"
+    commit.session.made("doubles", f"SELECT id FROM hashed GROUP BY {same} HAVING count(*) > 1")
     if one(commit.session, "SELECT count(*) FROM doubles"):
         commit.session.run("DELETE FROM hashed WHERE id IN (SELECT id FROM doubles)")
+
+
+def _next(delivery: Delivery) -> str:
+    """When the next period of the same id begins; null when it has one alone, typed as it would be."""
+    if delivery.periods:
+        return "lead(valid_from) OVER (PARTITION BY id ORDER BY valid_from NULLS FIRST)"
+    return "CASE WHEN FALSE THEN valid_from END"
 
 
 def no_pairs(commit: Commit) -> str:
@@ -101,8 +109,9 @@ def paired(commit: Commit) -> bool:
     session.made(
         "pairs",
         f"SELECT t.{commit.rowid} AS r, h.n, t.source,"
-        f" coalesce(h.own_to IS NULL AND t.hash = h.hash AND t.ahash = h.ahash AND t.valid_from <= {begins}"
-        f" AND {begins} < {until} AND {mine}, FALSE) AS same, {', '.join(f't.{c}' for c in BOX)}"
+        f" coalesce(h.own_to IS NULL AND h.next_from IS NULL AND t.hash = h.hash AND t.ahash = h.ahash"
+        f" AND t.valid_from <= {begins} AND {begins} < {until} AND {mine}, FALSE) AS same,"
+        f" {', '.join(f't.{c}' for c in BOX)}"
         f" FROM {commit.held.live} t LEFT JOIN hashed h ON h.id = t.id WHERE t.branch = {quoted(d.branch)}",
     )
     session.made(
@@ -159,14 +168,15 @@ def verdicts(commit: Commit) -> None:
         f"""
         WITH known AS (SELECT DISTINCT id FROM old),
         claim AS (
-            SELECT a.*, k.id IS NOT NULL AS known, least(coalesce(own_to, {commit.literal(OPEN)}), {until}) AS t,
+            SELECT a.*, k.id IS NOT NULL AS known, least({until}, coalesce(next_from, {until})) AS u,
+                least(coalesce(own_to, {commit.literal(OPEN)}), {until}, coalesce(next_from, {until})) AS t,
                 own_from IS NOT NULL AND own_to IS NOT NULL AND own_to <= {at} AS past
             FROM arrivals a LEFT JOIN known k ON k.id = a.id),
         bounded AS (
             SELECT n, id, hash, ahash, known, t,
                 CASE WHEN past THEN own_from WHEN known THEN greatest({at}, coalesce(own_from, {at}))
                     ELSE coalesce(own_from, {at}) END AS f,
-                CASE WHEN past THEN t ELSE {until} END AS g
+                CASE WHEN past THEN t ELSE u END AS g
             FROM claim),
         met AS (
             SELECT b.n, count(*) AS met, count(*) {there} AS there, bool_or(o.source <> {source}) AS foreign_,
@@ -215,12 +225,21 @@ def _may_end(commit: Commit) -> str:
 
 
 def cuts(commit: Commit, *, absent: str) -> None:
-    """Make `cuts`: what is changed by a verdict, and what is absent."""
+    """Make `cuts`: what is changed by a verdict, and what is absent.
+
+    Several periods may cut one old row: each cut keeps what lies between the cut before it and itself, from
+    `b0` on, and the last one also what lies behind it.
+    """
+    before, last = "valid_from", "TRUE"
+    if commit.delivery.periods:
+        order = "OVER (PARTITION BY live, r ORDER BY c0)"
+        before = f"greatest(valid_from, coalesce(lag(c1) {order}, valid_from))"
+        last = f"lead(c0) {order} IS NULL"
     commit.session.made(
         "cuts",
-        "SELECT o.*, v.f AS c0, v.g AS c1, FALSE AS gone"
+        f"SELECT *, {before} AS b0, {last} AS final FROM (SELECT o.*, v.f AS c0, v.g AS c1, FALSE AS gone"
         f" FROM old o JOIN verdict v ON v.id = o.id WHERE v.verdict IN ({WRITTEN})"
-        f" AND o.valid_from < v.g AND o.valid_to > v.f UNION ALL {absent}",
+        f" AND o.valid_from < v.g AND o.valid_to > v.f UNION ALL {absent}) AS q",
     )
 
 

@@ -92,3 +92,23 @@ def test_of_many_writers_who_saw_the_same_one_goes_in(store: Store) -> None:
     (winner,) = [n for n in outcomes if n is not None]
     assert len(outcomes) == 8
     assert store.read(query())["name"].to_pylist() == [f"by {winner}"]
+
+
+def test_what_a_right_was_judged_by_must_still_be_all_that_is_believed(store: Store) -> None:
+    upsert(store, "one", a=0)
+    seen = version(store)
+    later = [batch([{"id": "a", "name": "two", "valid_from": day(2050)}])]
+    announced = store.write(LAYER, later, delivered(mode=Mode.UPSERT)).commit
+    now = version(store)
+
+    def write(**judged: int) -> None:
+        rows = batch([{"id": i, "name": "three"} for i in judged])
+        store.write(LAYER, [rows], delivered(mode=Mode.UPSERT, expected={"a": now}, judged=judged))
+
+    for wrong in (seen - 1, announced + 1, 0):
+        with pytest.raises(StaleVersion):
+            write(a=wrong)
+    with pytest.raises(StaleVersion):
+        write(a=announced, b=1)
+    write(a=announced, b=0)
+    assert store.read(query())["name"].to_pylist() == ["three", "three"]

@@ -339,3 +339,47 @@ def test_versions_come_by_recording_then_by_validity(store: Store, clock: Clock)
     assert rows["valid_from"].to_pylist() == [day(2021), day(2021), day(2022)]
     assert store.versions("buildings", "nobody", OPEN_POLICY).num_rows == 0
     assert isinstance(rows, pa.Table)
+
+
+def test_several_periods_of_one_id_each_govern_until_the_next_begins(store: Store) -> None:
+    rows = [{"id": "a", "name": "one"}, {"id": "b", "name": "one"}]
+    store.write(LAYER, [batch(rows)], delivered(day(2020), mode=Mode.UPSERT))
+    store.write(
+        LAYER,
+        [batch([{"id": "a", "name": "two", "valid_from": day(2040)}])],
+        delivered(day(2021), mode=Mode.UPSERT),
+    )
+    parts = [
+        {"id": "a", "name": "three", "valid_from": None, "valid_to": day(2040)},
+        {"id": "a", "name": "four", "valid_from": day(2040)},
+        {"id": "b", "name": "five", "valid_from": day(2021), "valid_to": day(2022)},
+        {"id": "b", "name": "six", "valid_from": day(2022), "valid_to": day(2023)},
+    ]
+    report = store.write(LAYER, [batch(parts)], delivered(mode=Mode.UPSERT, periods=True))
+    assert (report.accepted, report.quarantined) == (4, 0)
+    rows = store.read(query(every=True)).to_pylist()
+    held = sorted(
+        (r["id"], r["valid_from"], r["valid_to"], r["name"]) for r in rows if r["recorded_to"] == OPEN
+    )
+    now = report.at
+    assert held == [
+        ("a", day(2020), now, "one"),
+        ("a", now, day(2040), "three"),
+        ("a", day(2040), OPEN, "four"),
+        ("b", day(2020), day(2021), "one"),
+        ("b", day(2021), day(2022), "five"),
+        ("b", day(2022), day(2023), "six"),
+        ("b", day(2023), OPEN, "one"),
+    ]
+
+
+def test_periods_that_begin_together_are_refused_with_all_of_their_id(store: Store) -> None:
+    parts = [
+        {"id": "a", "name": "one", "valid_from": day(2021), "valid_to": day(2022)},
+        {"id": "a", "name": "two", "valid_from": day(2021), "valid_to": day(2023)},
+        {"id": "a", "name": "three", "valid_from": day(2024)},
+        {"id": "b", "name": "four"},
+    ]
+    report = store.write(LAYER, [batch(parts)], delivered(mode=Mode.UPSERT, periods=True))
+    assert (report.accepted, report.quarantined) == (1, 3)
+    assert ids(store) == ["b"]

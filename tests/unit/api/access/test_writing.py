@@ -99,3 +99,31 @@ def test_every_answer_to_a_credential_is_for_its_own_caller_alone(make) -> None:
     for path in ("/api/layers", "/ogc/collections", ITEMS, "/ogc/collections/houses", "/live?after=x"):
         control = door.get(path, reader).headers["Cache-Control"]
         assert "private" in control or "no-store" in control, path
+
+
+def test_a_period_over_several_versions_keeps_what_is_hidden_in_each(make) -> None:
+    rules = RULES + '\n[[rule]]\nrole = "clerk"\nlayers = "incidents"\nrights = ["read", "write"]\n'
+    door = make(rules=rules + 'columns = { description = "hidden", level = "read-only" }\n')
+    chief, clerk = door.key("chief"), door.key("clerk")
+    first = {**incident("I", valid_from="2010-01-01T00:00:00Z", description="first"), "id": "A"}
+    assert door.client.post(ITEMS, json=first, headers=said(chief)).status_code == 201
+    assert patched(door, chief, description="second", level="II", **EARLIER).status_code == 204
+    later = text(datetime.now(UTC) + timedelta(days=900))
+    assert patched(door, chief, description="announced", level="III", valid_from=later).status_code == 204
+    assert patched(door, clerk, title="now", valid_to=None).status_code == 204
+    wide = {"valid_from": "2012-01-01T00:00:00Z", "valid_to": "2018-01-01T00:00:00Z"}
+    assert patched(door, clerk, title="then", **wide).status_code == 204
+    for year, expected in {
+        "2011": ("x", "first", "I"),
+        "2013": ("then", "first", "I"),
+        "2015": ("then", "second", "II"),
+        "2017": ("then", "first", "I"),
+        "2019": ("x", "first", "I"),
+        "": ("now", "first", "I"),
+        later[:4]: ("now", "announced", "III"),
+    }.items():
+        when = f"?datetime={later if year == later[:4] else f'{year}-06-01T00:00:00Z'}" if year else ""
+        answer = door.get(f"{ITEMS}/A{when}", chief)
+        assert answer.status_code == 200, (year, answer.text)
+        found = answer.json()["properties"]
+        assert (found["title"], found["description"], found["level"]) == expected, year
