@@ -9,7 +9,7 @@ TwinError
 |                      InvalidBody, InvalidJSON, InvalidGeometry, OutsideCRSArea, UnknownCRS
 +-- Refused            UnreadableFile, MissingPart, UnsafeContent, UnsafeArchive, ForbiddenReference,
 |                      TooLarge, UnsupportedFormat
-+-- Conflict           StaleVersion, DuplicateId
++-- Conflict           StaleVersion, DuplicateId, Repeated
 +-- Denied             Unauthorized, Forbidden, TooMany
 +-- Unavailable        StoreBusy, StoreDown, TimeLimit, StorageFull
 """
@@ -161,6 +161,17 @@ class DuplicateId(Conflict):
     """That id is taken."""
 
     slug = "duplicate-id"
+
+
+class Repeated(Conflict):
+    """A delivery that was to be taken once came before."""
+
+    slug = "repeated"
+
+    def __init__(self, name: str, block: bytes) -> None:
+        super().__init__(f"what is kept as {name[:200]!r} came before; nothing was written")
+        self.block = block
+        """What was kept of it."""
 
 
 class Denied(TwinError):

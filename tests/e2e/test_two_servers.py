@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import mapbox_vector_tile
@@ -77,6 +80,26 @@ def test_an_edit_through_one_is_in_the_others_items_and_tile_at_the_next_request
         assert after == before + 1
         assert changed != etag
         assert drawn(writer) == (after, changed)
+
+
+def test_equal_requests_with_a_key_at_both_make_one_feature(pair: tuple[Server, Server]) -> None:
+    place = {"type": "Point", "coordinates": [LON, LAT]}
+    for n in range(5):
+        title = f"once {n}"
+        body = {"type": "Feature", "geometry": place, "properties": {"title": title, "level": "III"}}
+        headers = {"Content-Type": "application/geo+json", "Idempotency-Key": title}
+        begin = threading.Barrier(4)
+
+        def send(server: Server) -> Any:
+            begin.wait()  # noqa: B023  (each round ends before the next begins)
+            return httpx2.post(server.address + ITEMS, json=body, headers=headers, timeout=30)  # noqa: B023
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(send, pair * 2))
+        assert [a.status_code for a in answers] == [201] * 4
+        assert len({a.json()["id"] for a in answers}) == 1
+        for server in pair:
+            assert server.json(f"{ITEMS}?title=once%20{n}")["numberMatched"] == 1
 
 
 def test_a_database_that_stops_is_said_and_comes_back_without_a_restart(

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from twin.cql2 import checked, holds, queryables
-from twin.errors import FeatureNotFound, LayerNotFound
+from twin.errors import FeatureNotFound, LayerNotFound, Repeated
 from twin.extents import union
 from twin.governed import governed
 from twin.history import Verdict
@@ -150,6 +150,8 @@ class MemoryStore(Streams):
             row = merged(old.layer if old else None, layer, arrived.columns)
             held = old or Held(layer=row)
             news = old is None or row != old.layer
+            if delivery.once and (block := self._kept.get(delivery.once[0])) is not None:
+                raise Repeated(delivery.once[0], block)
             rows_.expect(held, delivery, recorded)
             self._describe(held, row, arrived.bodies)
             return self._deliver(held, arrived, delivery, commit, recorded, news=news, place=place)
@@ -224,6 +226,8 @@ class MemoryStore(Streams):
             notes=tuple(dict.fromkeys((*delivery.notes, *arrived.notes))),
             **{v.value: tally.counts[v] for v in Verdict if v not in (Verdict.TAKEN, Verdict.UNTIMELY)},
         )
+        if delivery.once and not tally.rejected:
+            self.keep(*delivery.once)
         rejected = tally.rejected[: delivery.rejected_limit]
         ids = tally.changed | tally.removed
         self._commit(held, report, rejected, ids, tally.boxes, delivery.branch, news=news)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from twin import sql
 from twin.dialects import WORDS, Physical, Word
+from twin.errors import Repeated
 from twin.model import (
     MAIN,
     OPEN,
@@ -17,6 +18,7 @@ from twin.model import (
     Change,
     Column,
     Datastream,
+    Delivery,
     Layer,
     LayerState,
     Query,
@@ -174,6 +176,15 @@ def insert(session: Session, table: str, row: dict[str, Any]) -> None:
     """Write one row."""
     places = ", ".join(f"${n}" for n in range(1, len(row) + 1))
     session.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", list(row.values()))
+
+
+def first(session: Session, delivery: Delivery) -> None:
+    """Nothing, unless the delivery is to be taken once and came before. Raises Repeated."""
+    if delivery.once is None:
+        return
+    name, _ = delivery.once
+    for (block,) in session.rows("SELECT value FROM kept WHERE name = $1", [name]):
+        raise Repeated(name, bytes(block))
 
 
 def reported(session: Session, report: Report, rejected: list[Rejected]) -> None:

@@ -49,6 +49,7 @@ class Writes(Base):
     ) -> Report:
         number, recorded = self._next()
         session = stage.session
+        catalogue.first(session, delivery)
         old = self._held.get(layer.id)
         arrived = tuple(catalogue.column(n, c) for n, c in stage.columns.items())
         row = merged(old.layer if old else None, layer, arrived)
@@ -87,6 +88,8 @@ class Writes(Base):
         if old is None:
             catalogue.indexed(session, held)
         held = replace(held, loose=held.loose + (outcome.written if old else 0))
+        if delivery.once and not report.quarantined:
+            catalogue.insert(session, "kept", dict(zip(("name", "value"), delivery.once, strict=True)))
         done.append(_recorded(session, held, report, rejected, outcome, delivery, news=news))
         return report
 
