@@ -39,11 +39,23 @@ class Clock:
 
 Opener = Callable[[Path, Callable[[], datetime]], Store]
 
+
+def standing(store: DuckDBStore | PostGISStore) -> Store:
+    """The store with every layer in memory from its first question on."""
+    store._standings.aside = False
+    return store
+
+
 STORES: dict[str, Opener] = {
     "memory": lambda _, now: MemoryStore(now=now),
     "duckdb": lambda folder, now: DuckDBStore(folder / "twin.duckdb", now=now),
+    "duckdb, standing": lambda folder, now: standing(DuckDBStore(folder / "twin.duckdb", now=now)),
     "postgis": lambda folder, now: PostGISStore(database(folder), now=now),
 }
+POSTGIS_STANDING: dict[str, Opener] = {
+    "postgis, standing": lambda folder, now: standing(PostGISStore(database(folder), now=now)),
+}
+"""Asked where histories are at stake; what it answers otherwise the two others have answered."""
 
 
 LAYER = Layer(id="buildings", kind="buildings", title=Titles(zh="建筑", en="Buildings"))

@@ -18,11 +18,12 @@ from typing import ClassVar, Final
 import duckdb
 
 from twin.dialects import Dialect
+from twin.duckdb import room
 from twin.duckdb.catalogue import opened
 from twin.duckdb.dialect import DUCKDB
 from twin.duckdb.limit import Limit
 from twin.duckdb.session import Cursor, DuckDBSession
-from twin.errors import StorageFull, TimeLimit
+from twin.errors import TimeLimit
 from twin.governed import governed
 from twin.relational import catalogue
 from twin.relational.base import Done
@@ -65,7 +66,9 @@ class DuckDBStore(Reads, Writes, Observed):
         self._limit = Limit(seconds)
         self._idle: deque[Cursor] = deque()
         self._commits, self._committing = 0, False
-        self._con = opened(str(path), memory_mb, threads)
+        self._path = Path(path)
+        with room.told(self._path):
+            self._con = opened(str(path), memory_mb, threads)
         with self._session() as session:
             for name, columns in CATALOGUE.items():
                 columns_ = definition(columns, DUCKDB, key=name in NAMED)
@@ -86,6 +89,7 @@ class DuckDBStore(Reads, Writes, Observed):
 
     def close(self) -> None:
         """Let go of the file."""
+        self._standings.close()
         with self._lock:
             self._limit.close()
             while self._idle:
@@ -99,11 +103,12 @@ class DuckDBStore(Reads, Writes, Observed):
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self._con.cursor()
-        try:
-            yield cursor
-        finally:
-            cursor.close()
+        with room.told(self._path):
+            cursor = self._con.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
 
     @contextmanager
     def _asked(self) -> Iterator[Session]:
@@ -111,9 +116,10 @@ class DuckDBStore(Reads, Writes, Observed):
         try:
             cursor = self._idle.pop()
         except IndexError:
-            cursor = Cursor(self._con.cursor())
+            with room.told(self._path):
+                cursor = Cursor(self._con.cursor())
         try:
-            with self._limit.on(cursor.connection):
+            with room.told(self._path), self._limit.on(cursor.connection):
                 yield DuckDBSession(cursor.connection, cursor.statements)
         except BaseException as error:
             cursor.connection.close()
@@ -134,6 +140,8 @@ class DuckDBStore(Reads, Writes, Observed):
     def _turn(self, session: Session) -> Iterator[list[Done]]:
         done: list[Done] = []
         with self._lock:
+            if not room.enough(self._path):
+                raise room.full(self._path)
             try:
                 with self._transaction(session):
                     yield done
@@ -149,12 +157,10 @@ class DuckDBStore(Reads, Writes, Observed):
         try:
             yield
             session.run("COMMIT")
-        except BaseException as error:
-            # DuckDB has already undone it when it was the commit that failed.
-            with suppress(duckdb.TransactionException):
+        except BaseException:
+            # DuckDB has already undone it when it was the commit that failed; the first error is the one to tell.
+            with suppress(duckdb.Error):
                 session.run("ROLLBACK")
-            if isinstance(error, duckdb.Error) and "No space left" in str(error):
-                raise StorageFull(f"the store has no room: {error}; free some and try again") from error
             raise
 
     # Order
@@ -185,7 +191,10 @@ class DuckDBStore(Reads, Writes, Observed):
             return True
 
     def checkpoint(self) -> bool:
-        """Fold the write-ahead log into the file; False when somebody reads or writes just now."""
+        """Fold the write-ahead log into the file; False when somebody reads or writes just now, or there is no room."""
+        if not room.enough(self._path):
+            log.warning("no checkpoint: %s", room.full(self._path))
+            return False
         with self._cursor() as cursor:
             try:
                 cursor.execute("CHECKPOINT")

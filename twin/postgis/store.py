@@ -73,6 +73,7 @@ class PostGISStore(Reads, Writes, Observed):
 
     def close(self) -> None:
         """Let go of the connections."""
+        self._standings.close()
         self._watch.close()
         self._connections.close()
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from twin.model import Change, LayerState
 from twin.relational import catalogue
 from twin.relational.schema import HELD, Held, held_from, utc
 from twin.relational.session import Session
+from twin.relational.standing import Standings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Base(ABC):
         self._held: dict[str, Held] = {}
         self._states: dict[str, tuple[Held, datetime, LayerState]] = {}
         self._ends: dict[str, tuple[Held, datetime]] = {}
+        self._standings = Standings(self._snapshot, self.dialect)
         self._last = 0
         self._last_at = datetime.min.replace(tzinfo=UTC)
 
@@ -62,6 +64,12 @@ class Base(ABC):
     @abstractmethod
     def _transaction(self, session: Session) -> AbstractContextManager[None]:
         """All or nothing, seen as of its beginning."""
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Session]:
+        """A session that sees the store as of one commit."""
+        with self._session() as session, self._transaction(session):
+            yield session
 
     @abstractmethod
     def _turn(self, session: Session) -> AbstractContextManager[list[Done]]:

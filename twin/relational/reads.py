@@ -12,13 +12,17 @@ import orjson
 import pyarrow as pa
 
 from twin import sql
+from twin.cql2 import checked
+from twin.cql2.columns import answers
 from twin.dialects import Params, Tables
 from twin.model import MAIN, OPEN, BBox, Change, Interval, LayerState, Query, Rejected, Report
+from twin.moments import microseconds
 from twin.policy import Policy
 from twin.records import change_from, rejected_from, report_from
 from twin.relational import catalogue
 from twin.relational.base import Base
 from twin.relational.schema import Held, utc
+from twin.standing import Standing
 from twin.table import SPREAD_TYPES, TIMESTAMP
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
@@ -73,6 +77,9 @@ class Reads(Base):
         self._fresh()
         held, now = self._layer(query.layer), self._moment()
         columns = catalogue.output(held, query)
+        if (here := self._standing(held, query, now)) is not None:
+            standing, plain, at = here
+            return standing.page(plain, at, list(columns))[0]
         stored = [c for c, _ in columns.values()]
 
         def ask(tables: Tables) -> pa.Table:
@@ -104,6 +111,9 @@ class Reads(Base):
         """The rows of a query, and how many there are when its limit and page are left aside."""
         self._fresh()
         held, now = self._layer(query.layer), self._moment()
+        if (here := self._standing(held, query, now)) is not None:
+            standing, plain, at = here
+            return standing.page(plain, at, list(catalogue.output(held, query)))
         if not self._few(held, query):
             table = self.read(query)
             whole = query.after is None and (query.limit is None or len(table) < query.limit)
@@ -118,6 +128,32 @@ class Reads(Base):
         found = self._needed(held, query, now, ask)
         matched = found.column(len(stored))[0].as_py() if len(found) else 0
         return catalogue.typed(found, columns), matched
+
+    def _standing(self, held: Held, query: Query, now: datetime) -> tuple[Standing, Query, int] | None:
+        """What answers a query out of memory, the query with its filter checked, and its moment in microseconds.
+
+        None where it is not of the present, asks for what is not in memory, or has not been asked often.
+        """
+        at = now if query.at is None else query.at
+        past = query.known is not None and query.known < held.updated
+        if (
+            past
+            or query.every
+            or query.sort
+            or query.bodies
+            or query.branch != MAIN
+            or isinstance(at, Interval)
+        ):
+            return None
+        if query.filter is not None:
+            query = replace(query, filter=checked(query.filter, held.tables.types()))
+            if not answers(query.filter):
+                return None
+        if query.after is not None:
+            sql.page(query)
+        if (standing := self._standings.of(held, self._state(held).count)) is None or at < self._ended(held):
+            return None
+        return standing, query, microseconds(at)
 
     def _few(self, held: Held, query: Query) -> bool:
         """Whether a window is so small that not many rows can be expected in it."""
@@ -136,6 +172,9 @@ class Reads(Base):
         if query == Query(layer=query.layer, policy=query.policy, limit=query.limit):
             return self._state(held).count
         now = self._moment()
+        if (here := self._standing(held, query, now)) is not None:
+            standing, plain, at = here
+            return standing.count(plain, at)
 
         def ask(tables: Tables) -> int:
             with self._asked() as session:

@@ -14,7 +14,18 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_support import LAYER, OPEN_POLICY, STORES, Clock, batch, day, delivered, query, square
+from store_support import (
+    LAYER,
+    OPEN_POLICY,
+    POSTGIS_STANDING,
+    STORES,
+    Clock,
+    batch,
+    day,
+    delivered,
+    query,
+    square,
+)
 
 from twin.errors import FeatureNotFound
 from twin.history import removals
@@ -25,7 +36,8 @@ from twin.store import Store
 IDS = ("a", "b", "c", "d")
 DATES = tuple(day(y) for y in range(2020, 2027))
 KNOWN_AT = (day(2021, 6), day(2023), day(2025, 6), day(2040))
-OTHERS = sorted(set(STORES) - {"memory"})
+ALL = STORES | POSTGIS_STANDING
+OTHERS = sorted(set(ALL) - {"memory"})
 
 dates = st.sampled_from(DATES)
 row = st.fixed_dictionaries(
@@ -85,7 +97,7 @@ def content(table: pa.Table) -> pa.Table:
 def test_a_store_answers_as_the_plain_one_does(other: str, history: list[dict[str, Any]]) -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        plain, store = STORES["memory"](Path(folder), clock), STORES[other](Path(folder), clock)
+        plain, store = ALL["memory"](Path(folder), clock), ALL[other](Path(folder), clock)
         try:
             for s in (plain, store):
                 s.describe(LAYER)
