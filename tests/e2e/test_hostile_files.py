@@ -19,7 +19,7 @@ import shapely
 from rasterio.transform import from_origin
 from servers import twin
 
-ROOM = "24m"
+ROOM = "60m"
 
 
 def refused(home: Path, path: Path, *options: str) -> str:

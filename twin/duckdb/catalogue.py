@@ -9,6 +9,7 @@ import pyarrow as pa
 from duckdb.func import ARROW
 
 from twin.cql2.arrow import register
+from twin.duckdb.room import SIGNS
 from twin.errors import StoreBusy, StoreDown
 from twin.extents import touches
 from twin.model import BBox
@@ -19,6 +20,8 @@ def opened(path: str, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection
     try:
         con = duckdb.connect(path, config={"memory_limit": f"{memory_mb}MB", "threads": threads})
     except duckdb.IOException as error:
+        if any(sign in str(error) for sign in SIGNS):
+            raise
         if owner := re.search(r"PID (\d+)", str(error)):
             raise StoreBusy(
                 f"{path} is open in process {owner[1]}; ask that server, or stop it and try again"

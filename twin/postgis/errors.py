@@ -8,9 +8,13 @@ import adbc_driver_manager as adbc
 
 from twin.errors import StorageFull, StoreBusy, StoreDown, TimeLimit, TwinError
 
+NO_ROOM: Final = (
+    "the store has no room: the disk of the PostgreSQL server is full, and this was not done; make room there "
+    "(its data_directory and temp_tablespaces) and try again"
+)
 STATES: Final[dict[str, tuple[type[TwinError], str]]] = {
     "57014": (TimeLimit, "the query took too long; ask for less, or try again later"),
-    "53100": (StorageFull, "the database has no room; free some and try again"),
+    "53100": (StorageFull, NO_ROOM),
     "53300": (StoreBusy, "the database takes no more connections; try again later"),
     "40001": (StoreBusy, "the database could not fit this between others' changes; try again"),
     "40P01": (StoreBusy, "the database could not fit this between others' changes; try again"),
