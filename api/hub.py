@@ -80,11 +80,17 @@ def _end(queue: asyncio.Queue[Event | None]) -> None:
 
 
 async def events(queue: asyncio.Queue[Event | None]) -> AsyncIterator[Event | None]:
-    """The reader's events; None is a heartbeat. Ends when the reader was let go."""
+    """The reader's events; None is a heartbeat. Ends when the reader was let go.
+
+    Beats come by the clock, not after silence: an event that the reader may not see would put one off.
+    """
+    clock = asyncio.get_running_loop().time
+    beat = clock() + BEAT_SECONDS
     while True:
         try:
-            event = await asyncio.wait_for(queue.get(), BEAT_SECONDS)
+            event = await asyncio.wait_for(queue.get(), max(beat - clock(), 0.0))
         except TimeoutError:
+            beat = clock() + BEAT_SECONDS
             yield None
             continue
         if event is None:

@@ -17,6 +17,7 @@ from api.state import Twin, of
 from twin.errors import InvalidParameter
 from twin.model import BBox, LayerState
 from twin.moments import text
+from twin.seen_catalogue import last
 
 router = APIRouter(prefix="/api", tags=["viewer"])
 Here = Annotated[Twin, Depends(of)]
@@ -38,7 +39,7 @@ def site(twin: Here) -> Response:
             "now": text(twin.now()),
             "epochs": said.get("epochs", []),
             "ground": any(s.layer.kind == "terrain" and s.count for s in states),
-            "version": twin.store.last(),
+            "version": last(twin.store, twin.policy),
             "languages": ["zh", "en"],
         }
     )
@@ -98,4 +99,6 @@ def changes(request: Request, twin: Here) -> Response:
         raise InvalidParameter("limit must be at least 1")
     found = twin.store.changes(after=whole(said, "after", 0), limit=limit, policy=twin.policy)
     rows = [{**asdict(c), "at": text(c.at), "bbox": cards.corners(c.bbox)} for c in found]
-    return json({"changes": rows, "last": twin.store.last()})
+    for row in rows:
+        del row["news"]  # of use to those who pass an entry on
+    return json({"changes": rows, "last": last(twin.store, twin.policy)})

@@ -18,6 +18,7 @@ from pipelines import values
 from twin.errors import InvalidParameter
 from twin.model import Change
 from twin.moments import text
+from twin.seen_catalogue import last
 from twin.store import Store
 
 router = APIRouter(tags=["live"])
@@ -104,9 +105,9 @@ def backlog(twin: Twin, after: int | None) -> list[Event]:
     """What a returning reader missed, or one `gap` event when that is too much to give."""
     if after is None:
         return []
-    last = twin.store.last()
-    if after > last or last - after > REPLAY:
-        data = orjson.dumps({"after": after, "version": last, "reason": "load the layers again"})
-        return [Event(name="gap", data=data, number=last)]
+    end = last(twin.store, twin.policy)
+    if after > end or end - after > REPLAY:
+        data = orjson.dumps({"after": after, "version": end, "reason": "load the layers again"})
+        return [Event(name="gap", data=data, number=end)]
     changes = twin.store.changes(after=after, limit=REPLAY, policy=twin.policy)
     return [event(twin.store, twin, change) for change in changes]

@@ -272,6 +272,9 @@ class Change:
     bbox: BBox | None
     """Of the rows before and after."""
     branch: str = MAIN
+    news: tuple[str, ...] = ()
+    """What of the catalogue row a `layer` entry tells of: names of columns that are new or otherwise than before,
+    `*` for what everybody sees who sees the layer, the empty name for what only those see who see all of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ import orjson
 import shapely
 
 from twin.model import BBox, Change, Column, Delivery, Layer, Rejected, Report, Titles
+from twin.policy import EVERY
 from twin.table import BODY, own_name, widened
 
 
@@ -43,7 +44,8 @@ def report_from(record: Mapping[str, Any]) -> Report:
 def change_from(record: Mapping[str, Any]) -> Change:
     """The feed entry of a JSON object."""
     ids = None if record["ids"] is None else tuple(record["ids"])
-    return Change(**{**record, "at": moment(record["at"]), "bbox": _box(record["bbox"]), "ids": ids})
+    known = {**record, "news": tuple(record.get("news", ()))}
+    return Change(**{**known, "at": moment(record["at"]), "bbox": _box(record["bbox"]), "ids": ids})
 
 
 def rejected_from(record: Mapping[str, Any]) -> Rejected:
@@ -82,6 +84,17 @@ def merged(old: Layer | None, new: Layer, arrived: tuple[Column, ...] = ()) -> L
         renew_days=new.renew_days or old.renew_days,
         extra={**old.extra, **new.extra},
     )
+
+
+def news(old: Layer | None, new: Layer) -> tuple[str, ...]:
+    """What of a catalogue row is new (`twin.model.Change.news`); empty when nothing is."""
+    if old is None:
+        return (EVERY,)
+    before = {c.name: c for c in old.columns}
+    names = sorted(c.name for c in new.columns if before.get(c.name) != c)
+    public = replace(old, columns=(), extra={}) != replace(new, columns=(), extra={})
+    private = not (public or names) and old != new
+    return (*names, *([EVERY] if public else []), *([""] if private else []))
 
 
 def _both(old: Column, new: Column) -> Column:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from twin.model import MAIN, OPEN, BBox, Change, Filter, LayerState, Op, Property, Query, Rejected, Report
 from twin.moments import from_microseconds, microseconds
-from twin.policy import Policy
+from twin.policy import EVERY, Policy
 from twin.seen import OPEN_POLICY, look, moment, read
 from twin.seen_streams import things
 from twin.shown import Shown
@@ -75,10 +75,11 @@ def _state(store: Store, seen: Shown, policy: Policy, version: int, now: datetim
     times = {n: _micro(rows, n) for n in PERIODS}
     at = microseconds(now)
     believed = times["recorded_to"] == microseconds(OPEN)
-    valid = believed & (times["valid_from"] <= at) & (times["valid_to"] > at)
+    there, valid = rows, believed & (times["valid_from"] <= at) & (times["valid_to"] > at)
     if any(g.time for g in seen.grants):
-        now_there = read(store, Query(layer=seen.raw.id, policy=policy, columns=(), geometry=False))
-        valid &= np.isin(np.array(rows["id"].to_pylist(), object), now_there["id"].to_pylist())
+        # A grant of another time may show a row, or show it finer, that is not so to be seen now.
+        there = read(store, replace(query, every=False, at=now))
+        valid = np.ones(there.num_rows, bool)
     ends = np.concatenate([times[n][believed] for n in ("valid_from", "valid_to")])
     later = ends[ends > at]
     windows = [t for g in seen.grants if g.time for t in (g.time.start, g.time.end) if t and t > now]
@@ -91,8 +92,8 @@ def _state(store: Store, seen: Shown, policy: Policy, version: int, now: datetim
     state = LayerState(
         layer=seen.layer,
         count=int(valid.sum()),
-        bbox=_box(rows, valid),
-        z=_heights(rows, valid),
+        bbox=_box(there, valid),
+        z=_heights(there, valid),
         time=(_moment(times["valid_from"][believed].min()), _moment(times["valid_to"][believed].max()))
         if believed.any()
         else None,
@@ -190,6 +191,7 @@ def _visible(store: Store, entries: tuple[Change, ...], policy: Policy) -> Itera
 def _rows_of(store: Store, entries: list[Change], policy: Policy) -> dict[int, Change | None]:
     """Entries of one layer with the ids, count and box of rows that may be seen; None where there are none."""
     touched = [e for e in entries if e.kind != "observations"]
+    names_seen = _told(store, entries[0].layer, policy) if touched else set()
     out: dict[int, Change | None] = {
         e.version: things(store, e, policy) for e in entries if e.kind == "observations"
     }
@@ -212,18 +214,60 @@ def _rows_of(store: Store, entries: list[Change], policy: Policy) -> dict[int, C
             at = microseconds(entry.at)
             which = (begun == at) | (ended == at)
             names = tuple(sorted(set(ids[which])))
-            gone = entry.kind == "rows" and not names
+            # A catalogue row of which nothing that is seen has changed is no news, whatever else came with it.
+            news = tuple(n for n in entry.news if n in names_seen)
             out[entry.version] = (
-                None
-                if gone
-                else replace(
+                replace(
                     entry,
+                    kind="layer" if news else "rows",
                     ids=names if len(names) <= 1000 else None,
                     count=len(names),
                     bbox=_box(rows, which),
+                    news=news,
                 )
+                if names or news
+                else None
             )
     return out
+
+
+def _told(store: Store, layer: str, policy: Policy) -> set[str]:
+    """What of a catalogue row somebody sees, as `twin.model.Change.news` names it."""
+    return {EVERY, *(c.name for c in look(store, layer, policy).layer.columns)}
+
+
+_LASTS: weakref.WeakKeyDictionary[Store, dict[str, tuple[int, int]]] = weakref.WeakKeyDictionary()
+"""By the key of a policy: how far the feed was read, and the last commit of which something is seen."""
+
+
+def last(store: Store, policy: Policy) -> int:
+    """The number of the last commit of which something may be seen: what is hidden does not move it."""
+    end = store.last()
+    if not policy.ruled:
+        return end
+    with _LOCK:
+        read_to, found = _LASTS.setdefault(store, {}).get(policy.key, (0, 0))
+    if read_to < end:
+        found = _last_between(store, read_to, end, policy) or found
+        with _LOCK:
+            kept = _LASTS[store]
+            while len(kept) > 1000:
+                del kept[next(iter(kept))]
+            kept[policy.key] = end, found
+    return found
+
+
+def _last_between(store: Store, after: int, end: int, policy: Policy) -> int:
+    """The last commit in (after, end] of which something may be seen; 0 where there is none. From the end on."""
+    while end > after:
+        start = max(after, end - ENTRIES)
+        entries = tuple(
+            e for e in store.changes(after=start, limit=ENTRIES, policy=OPEN_POLICY) if e.version <= end
+        )
+        if shown := [e.version for e in _visible(store, entries, policy)]:
+            return shown[-1]
+        end = start
+    return 0
 
 
 def _written(moments: set[datetime]) -> Filter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Iterator
@@ -13,15 +14,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import shapely
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from api.app import create_app
 from api.home import INCIDENTS, described
-from api.live import backlog, event, visible
+from api.live import backlog, connect, event, visible
 from api.state import Twin, over
 from twin.memory.store import MemoryStore
 from twin.model import Column, Delivery, Layer, Mode, Query, Titles
@@ -156,6 +159,7 @@ def policy_of(law: str) -> Policy:
 
 
 DOORS = [
+    "/api/site",
     "/api/layers",
     "/api/layers/buildings",
     "/api/layers/sensors",
@@ -332,6 +336,106 @@ def test_a_hidden_thing_is_like_one_that_never_was(law: str) -> None:
             for x, y in numbers:
                 text = text.replace(x, y)
             assert text == b.text
+
+
+def written_in_hiding(twin: Twin, height: float, *columns: str) -> None:
+    """Changes of nothing but hidden things: a row, another layer, a reading."""
+    store = twin.store
+    table = rows("gamma", Hidden("gamma", ((height, 0.002),), 1.0), 0)
+    table = table.filter(pc.equal(table["id"], "X0"))
+    for name in columns:
+        table = table.append_column(name, pa.array([str(height)]))
+    delivery = Delivery(source="later", mode=Mode.UPSERT)
+    store.write(BUILDINGS, [Batch(crs=None, table=table)], delivery)
+    store.write(SECRET, [Batch(crs=None, table=table)], delivery)
+    (stream,) = store.datastreams(layer="sensors", thing="X0", policy=Policy.open())
+    times = pa.array([datetime(2025, 12, 30, 12, int(height), tzinfo=UTC)], TIMESTAMP)
+    store.observe(pa.table({"datastream": [stream.id], "time": times, "value": [height]}), source="x")
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_change_of_hidden_things_alone_moves_nothing(law: str) -> None:
+    """Neither counts nor versions nor entity tags nor the feed's last number, and no event is sent."""
+    with opened(Hidden("alpha", ((250.0, 0.002),), 3.0), policy_of(LAWS[law])) as (twin, client):
+        before = everything(twin, client)
+        written_in_hiding(twin, 20.0)
+        after = everything(twin, client)
+    assert before.keys() == after.keys()
+    for path, answer in after.items():
+        assert answer == before[path], path
+
+
+def test_a_hidden_column_that_comes_with_hidden_rows_is_no_news_of_the_layer() -> None:
+    law = 'rows = "level = 1"\ncolumns = { name = "read-only", height = "read-only", "*" = "hidden" }'
+    with opened(Hidden("alpha", ((250.0, 0.002),), 3.0), policy_of(law)) as (twin, client):
+        before = everything(twin, client)
+        written_in_hiding(twin, 20.0, "wiretap")
+        assert everything(twin, client) == before
+        assert "wiretap" in {c.name for c in twin.store.layer("buildings", Policy.open()).layer.columns}
+
+
+def test_who_sees_no_row_of_a_layer_hears_of_its_catalogue_row_alone() -> None:
+    law = 'rows = "level = 77"\ncolumns = { name = "read-only", "*" = "hidden" }'
+    with opened(Hidden("alpha", ((250.0, 0.002),), 3.0), policy_of(law)) as (twin, client):
+
+        def heard() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = client.get("/api/changes").json()["changes"]
+            return [c for c in found if c["layer"] == "buildings"]
+
+        (made,) = heard()
+        assert (made["kind"], made["ids"], made["count"], made["bbox"]) == ("layer", [], 0, None)
+        written_in_hiding(twin, 20.0, "wiretap")
+        twin.store.describe(replace(BUILDINGS, extra={"private": 1}))
+        assert heard() == [made]
+        twin.store.describe(replace(BUILDINGS, title=Titles(zh="房子", en="Houses")))
+        assert [c["kind"] for c in heard()] == ["layer", "layer"]
+
+
+async def overheard(twin: Twin, folder: Path) -> bytes:
+    """What `/live` sends from its beginning on, over changes of hidden things, until one that is seen is there."""
+    sent: list[bytes] = []
+    begun, seen = asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Message:
+        await seen.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+        begun.set()
+        if b"B3" in sent[-1]:
+            seen.set()
+
+    scope = {"type": "http", "method": "GET", "path": "/live", "raw_path": b"/live", "query_string": b""}
+    scope |= {"headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 5), "server": ("127.0.0.1", 80)}
+    app = create_app(twin, static=folder)
+    running = asyncio.create_task(app({**scope, "scheme": "http", "root_path": ""}, receive, send))
+    await asyncio.wait_for(begun.wait(), 60)
+    for height in (20.0, 21.0):
+        await asyncio.to_thread(written_in_hiding, twin, height)
+    table = rows("alpha", Hidden("", ((1.0, 0.0),), 0.0), 5)
+    row = table.filter(pc.equal(table["id"], "B3"))
+    delivery = Delivery(source="later", mode=Mode.UPSERT)
+    await asyncio.to_thread(twin.store.write, BUILDINGS, [Batch(crs=None, table=row)], delivery)
+    await asyncio.wait_for(seen.wait(), 60)
+    await asyncio.wait_for(running, 60)
+    return b"".join(sent)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_an_open_stream_is_told_of_what_is_seen_alone(law: str, tmp_path: Path) -> None:
+    policy = policy_of(LAWS[law])
+    streams = []
+    for owner, height in (("alpha", 250.0), ("beta", 30.0)):
+        folder = tmp_path / owner
+        folder.mkdir()
+        twin = county(folder, Hidden(owner, ((height, 0.002),), height), policy)
+        connect(twin)
+        streams.append(asyncio.run(overheard(twin, folder)))
+    assert streams[0] == streams[1]
+    assert streams[0].count(b"event:") == 1
+    assert b"X0" not in streams[0]
+    assert b"secret" not in streams[0]
 
 
 def test_a_cached_tile_of_somebody_else_is_not_there() -> None:

@@ -34,7 +34,7 @@ from twin.model import (
     Report,
 )
 from twin.policy import Policy
-from twin.records import merged
+from twin.records import merged, news
 from twin.records import report as made
 from twin.table import Batch
 
@@ -149,12 +149,12 @@ class MemoryStore(Streams):
             old = self._held.get(layer.id)
             row = merged(old.layer if old else None, layer, arrived.columns)
             held = old or Held(layer=row)
-            news = old is None or row != old.layer
+            told = news(old.layer if old else None, row)
             if delivery.once and (block := self._kept.get(delivery.once[0])) is not None:
                 raise Repeated(delivery.once[0], block)
             rows_.expect(held, delivery, recorded)
             self._describe(held, row, arrived.bodies)
-            return self._deliver(held, arrived, delivery, commit, recorded, news=news, place=place)
+            return self._deliver(held, arrived, delivery, commit, recorded, told=told, place=place)
 
     def remove(self, layer: str, ids: Sequence[str], delivery: Delivery) -> Report:
         """End rows at the delivery's moment."""
@@ -169,7 +169,7 @@ class MemoryStore(Streams):
                     f"{layer}: none of {', '.join(list(ids)[:10])} is there at {begun.at.isoformat()}"
                 )
             report = made(held.layer, delivery, commit, recorded, read=len(gone), removed=len(gone))
-            self._commit(held, report, [], gone, tally.boxes, delivery.branch, news=False)
+            self._commit(held, report, [], gone, tally.boxes, delivery.branch, told=())
             return report
 
     def describe(self, layer: Layer) -> int:
@@ -178,13 +178,20 @@ class MemoryStore(Streams):
             commit, recorded = self._next()
             old = self._held.get(layer.id)
             held = old or Held(layer=layer)
-            self._describe(held, merged(old.layer if old else None, layer), [])
-            self._publish(
-                held,
-                commit,
-                recorded,
-                Change(version=commit, at=recorded, layer=layer.id, kind="layer", ids=(), count=0, bbox=None),
+            row = merged(old.layer if old else None, layer)
+            told = news(old.layer if old else None, row)
+            self._describe(held, row, [])
+            change = Change(
+                version=commit,
+                at=recorded,
+                layer=layer.id,
+                kind="layer",
+                ids=(),
+                count=0,
+                bbox=None,
+                news=told,
             )
+            self._publish(held, commit, recorded, change)
             return commit
 
     def _describe(self, held: Held, layer: Layer, bodies: list[str]) -> None:
@@ -208,7 +215,7 @@ class MemoryStore(Streams):
         commit: int,
         recorded: datetime,
         *,
-        news: bool,
+        told: tuple[str, ...],
         place: Callable[[BBox], str] | None,
     ) -> Report:
         tally = delivery_.deliver(delivery_.begun(held, delivery, commit, recorded), arrived)
@@ -230,7 +237,7 @@ class MemoryStore(Streams):
             self.keep(*delivery.once)
         rejected = tally.rejected[: delivery.rejected_limit]
         ids = tally.changed | tally.removed
-        self._commit(held, report, rejected, ids, tally.boxes, delivery.branch, news=news)
+        self._commit(held, report, rejected, ids, tally.boxes, delivery.branch, told=told)
         return report
 
     def _commit(
@@ -242,7 +249,7 @@ class MemoryStore(Streams):
         boxes: list[BBox | None],
         branch: str,
         *,
-        news: bool,
+        told: tuple[str, ...],
     ) -> None:
         held.reports.append(report)
         held.rejected[report.commit] = rejected
@@ -250,13 +257,14 @@ class MemoryStore(Streams):
             version=report.commit,
             at=report.at,
             layer=held.layer.id,
-            kind="layer" if news else "rows",
+            kind="layer" if told else "rows",
             ids=tuple(sorted(ids)) if len(ids) <= 1000 else None,
             count=len(ids),
             bbox=union([b for b in boxes if b]),
             branch=branch,
+            news=told,
         )
-        self._publish(held, report.commit, report.at, change if news or ids else None)
+        self._publish(held, report.commit, report.at, change if told or ids else None)
 
     # Feed
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from twin.errors import FeatureNotFound
 from twin.model import OPEN, BBox, Change, Delivery, Layer, Mode, Rejected, Report
-from twin.records import merged
+from twin.records import merged, news
 from twin.records import report as made
 from twin.relational import catalogue, expected
 from twin.relational import delivery as delivery_
@@ -53,7 +53,7 @@ class Writes(Base):
         old = self._held.get(layer.id)
         arrived = tuple(catalogue.column(n, c) for n, c in stage.columns.items())
         row = merged(old.layer if old else None, layer, arrived)
-        news = old is None or row != old.layer
+        told = news(old.layer if old else None, row)
         held = self._described(session, old, row, list(stage.bodies))
         for name in stage.columns:
             if held.columns[name].type == "string" and stage.columns[name].type != "string":
@@ -90,7 +90,7 @@ class Writes(Base):
         held = replace(held, loose=held.loose + (outcome.written if old else 0))
         if delivery.once and not report.quarantined:
             catalogue.insert(session, "kept", dict(zip(("name", "value"), delivery.once, strict=True)))
-        done.append(_recorded(session, held, report, rejected, outcome, delivery, news=news))
+        done.append(_recorded(session, held, report, rejected, outcome, delivery, told=told))
         return report
 
     def remove(self, layer: str, ids: Sequence[str], delivery: Delivery) -> Report:
@@ -108,7 +108,7 @@ class Writes(Base):
             gone = outcome.touched
             report = made(held.layer, delivery, number, recorded, read=gone, removed=gone)
             held = replace(held, loose=held.loose + outcome.written)
-            done.append(_recorded(session, held, report, [], outcome, delivery, news=False))
+            done.append(_recorded(session, held, report, [], outcome, delivery, told=()))
             return report
 
     def describe(self, layer: Layer) -> int:
@@ -116,12 +116,20 @@ class Writes(Base):
         with self._session() as session, self._turn(session) as done:
             number, recorded = self._next()
             old = self._held.get(layer.id)
-            held = self._described(session, old, merged(old.layer if old else None, layer), [])
+            row = merged(old.layer if old else None, layer)
+            held = self._described(session, old, row, [])
             if old is None:
                 catalogue.indexed(session, held)
             held = replace(held, version=number, updated=recorded)
             change = Change(
-                version=number, at=recorded, layer=layer.id, kind="layer", ids=(), count=0, bbox=None
+                version=number,
+                at=recorded,
+                layer=layer.id,
+                kind="layer",
+                ids=(),
+                count=0,
+                bbox=None,
+                news=news(old.layer if old else None, row),
             )
             catalogue.saved(session, held, number)
             catalogue.numbered(session, number, recorded, change)
@@ -158,21 +166,22 @@ def _recorded(
     outcome: delivery_.Outcome,
     delivery: Delivery,
     *,
-    news: bool,
+    told: tuple[str, ...],
 ) -> Done:
     change = Change(
         version=report.commit,
         at=report.at,
         layer=held.layer.id,
-        kind="layer" if news else "rows",
+        kind="layer" if told else "rows",
         ids=outcome.ids,
         count=outcome.touched,
         bbox=outcome.box,
         branch=delivery.branch,
+        news=told,
     )
-    told = change if news or outcome.touched else None
-    held = replace(held, version=report.commit if told else held.version, updated=report.at)
+    entry = change if told or outcome.touched else None
+    held = replace(held, version=report.commit if entry else held.version, updated=report.at)
     catalogue.saved(session, held, report.commit)
     catalogue.reported(session, report, rejected)
-    catalogue.numbered(session, report.commit, report.at, told)
-    return Done(number=report.commit, at=report.at, held=held, change=told)
+    catalogue.numbered(session, report.commit, report.at, entry)
+    return Done(number=report.commit, at=report.at, held=held, change=entry)
