@@ -85,10 +85,22 @@ def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: C
         def started(address: str) -> None:
             typer.secho(f"Onemap Twin: {address}", bold=True)
             typer.echo(f"  {_rights(settings, host)}")
+            if not loopback(host):
+                typer.echo(f"  asked by {_names(settings)}")
             begin(twin)
 
         named = anywhere or (ruled and not loopback(host))
         run(twin, listener, anywhere=named, static=STATIC, started=started)
+
+
+def _names(settings: Settings) -> str:
+    """By which names, in a line."""
+    from api.access import hosts
+    from api.limits import machine
+
+    if named := hosts(settings):
+        return ", ".join(sorted(named))
+    return f"its addresses and {', '.join(sorted(machine()))}; other names are listed in TWIN_HOSTS"
 
 
 def _rights(settings: Settings, host: str) -> str:

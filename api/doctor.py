@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from api import access
 from api.access import oidc
 from api.home import STATIC, opened
+from api.limits import machine
 from pipelines import ingest
 from twin import stores
 from twin.audit import SQLiteLog
@@ -71,6 +72,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
     yield from _private(settings)
     rules = Rules.load(settings.home)
     yield Finding(what="access", fine=rules.problem is None, detail=access.told(rules, settings))
+    yield _names(settings)
     try:
         found = oidc.issuer(settings)
         detail = f"tokens of {found.url} for {found.audience}" if found else "no issuer of tokens; keys only"
@@ -81,6 +83,19 @@ def _access(settings: Settings) -> Iterator[Finding]:
         with closing(SQLiteLog(settings.audit)) as log:
             verdict = log.verify()
         yield Finding(what="audit log", fine=verdict.fine, detail=verdict.detail)
+
+
+def _names(settings: Settings) -> Finding:
+    """By which names it is asked."""
+    try:
+        named = ", ".join(sorted(access.hosts(settings)))
+    except TwinError as error:
+        return Finding(what="names", fine=False, detail=str(error))
+    own = ", ".join(sorted(machine()))
+    unset = (
+        f"this machine's ({own}) and addresses; a name that others use, or a proxy has, goes into TWIN_HOSTS"
+    )
+    return Finding(what="names", fine=True, detail=named or unset)
 
 
 def _home(settings: Settings) -> Iterator[Finding]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access.gate import private
 from api.errors import problem
 from twin.errors import TooLarge
 
@@ -28,10 +31,9 @@ class Limits:
     app: ASGIApp
     body_bytes: int
     anywhere: bool = False
-    """Whether it may be asked by any name (`--open`, or rules)."""
+    """Whether it is for other machines too (`--open`, or rules): asked by this one's names and by addresses."""
     hosts: frozenset[str] = frozenset()
     """The names it is asked by (`TWIN_HOSTS`); where some are given, no others."""
-
     origins: frozenset[str] = frozenset()
     """Origins of other pages that may write (`TWIN_CORS_ORIGINS`)."""
 
@@ -47,6 +49,8 @@ class Limits:
                 answer.headers["Connection"] = "close"
             await answer(scope, receive, send)
             return
+        if self._elsewhere(scope):
+            send = _kept_apart(send)
         if scope["method"] == "OPTIONS" and "/items" not in scope["path"]:
             await Response(None, 204, {"Allow": OFFERED})(scope, receive, send)
             return
@@ -95,17 +99,64 @@ class Limits:
 
     def _stranger(self, method: str, headers: Mapping[str, str]) -> tuple[int, str, str] | None:
         host = _host(headers.get("host", ""))
-        if host not in LOOPBACK | self.hosts and (self.hosts or not self.anywhere):
+        if not self._asked_by(host, headers):
             return (
                 400,
                 "invalid-parameter",
-                "this twin is not asked by that name (Host); TWIN_HOSTS tells which",
+                f"this twin is not asked by the name {host[:100]!r} (Host); its names are listed in TWIN_HOSTS",
             )
         origin = headers.get("origin")
         own = urlsplit(origin or "").netloc == headers.get("host")
         if origin and method not in ("GET", "HEAD") and not own and origin not in self.origins:
             return 403, "forbidden", "a page of another origin may not write here"
         return None
+
+    def _asked_by(self, host: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request may name this host.
+
+        Names are what a page elsewhere can have resolved to this machine's address (DNS rebinding), and what a
+        stranger can have written into links; an address can only be asked by whoever reaches it.
+        """
+        if host in LOOPBACK | self.hosts:
+            return True
+        if self.hosts or not self.anywhere:
+            return False
+        return "host" not in headers or host in machine() or _is_address(host)
+
+    def _elsewhere(self, scope: Scope) -> bool:
+        """Whether a request names an address that is not the one it came to, as one behind NAT does."""
+        host = _host(Headers(scope=scope).get("host", ""))
+        if host in LOOPBACK | self.hosts or not _is_address(host):
+            return False
+        return host != (scope.get("server") or ("",))[0]
+
+
+def _kept_apart(send: Send) -> Send:
+    """`send` of answers that no shared cache may keep: their links may be to wherever a stranger wanted."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["cache-control"] = private(headers.get("cache-control", ""))
+            headers.add_vary_header("Host")
+        await send(message)
+
+    return sent
+
+
+def machine() -> frozenset[str]:
+    """The names that this machine goes by, without asking anybody: its own, its first label, and that in `.local`."""
+    name = socket.gethostname().lower()
+    label = name.partition(".")[0]
+    return frozenset({name, label, f"{label}.local"}) - {"", ".local"}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _two_lengths(headers: Mapping[str, str]) -> bool:
@@ -114,4 +165,7 @@ def _two_lengths(headers: Mapping[str, str]) -> bool:
 
 
 def _host(value: str) -> str:
-    return (urlsplit(f"//{value}").hostname or "") if value.isascii() else ""
+    try:
+        return (urlsplit(f"//{value}").hostname or "") if value.isascii() else ""
+    except ValueError:  # half an IPv6 address
+        return ""

@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 from api.access.identity import Access
 from api.access.journal import Journal, said
 from twin.accounts import SQLiteKeys
 from twin.audit import Action, Entry, SQLiteLog
+from twin.errors import InvalidParameter
 from twin.model import Report
 from twin.rules import FILE, Rules
 from twin.settings import Settings
+
+NAME: Final = re.compile(r"[a-z0-9._-]*|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*")
+"""A host name, an IPv4 or an IPv6 address; one colon alone comes before a port."""
 
 
 def now() -> datetime:
@@ -81,8 +87,18 @@ def changed(rules: Rules, settings: Settings) -> Callable[[], Sequence[Entry]]:
 
 
 def hosts(settings: Settings) -> frozenset[str]:
-    """The names that the twin is asked by, besides its own machine's; none: whatever the network calls it."""
-    return frozenset(name.strip().lower() for name in settings.hosts.split(",") if name.strip())
+    """The names that the twin is asked by, besides its own machine's; none: the machine's names and addresses.
+
+    Raises:
+        InvalidParameter: one is no name, but an address of a page, or has a port.
+    """
+    found = [n.strip().lower().removeprefix("[").removesuffix("]") for n in settings.hosts.split(",")]
+    for name in found:
+        if not NAME.fullmatch(name):
+            raise InvalidParameter(
+                f"hosts: {name!r} is no host name; write names alone, such as twin.county.example"
+            )
+    return frozenset(name for name in found if name)
 
 
 def told(rules: Rules, settings: Settings) -> str:
