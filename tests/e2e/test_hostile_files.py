@@ -19,7 +19,7 @@ import shapely
 from rasterio.transform import from_origin
 from servers import twin
 
-ROOM = "60m"
+ROOM = "24m"
 
 
 def refused(home: Path, path: Path, *options: str) -> str:

@@ -49,5 +49,5 @@ def told(path: Path) -> Iterator[None]:
     except duckdb.Error as error:
         if not any(sign in str(error) for sign in SIGNS):
             raise
-        log.exception("the disk of %s is full", path)
+        log.error("the disk of %s is full: %s", path, str(error).splitlines()[0])  # noqa: TRY400  (an error of ours follows)
         raise full(path, restart=isinstance(error, duckdb.FatalException)) from error
