@@ -18,15 +18,20 @@ ASIDE = ("id", "geom", "branch", "version", "recorded_to", "row")
 CRS84 = space.crs("OGC:CRS84")
 
 
+def names(table: pa.Table) -> list[str]:
+    """The names of the columns that are properties."""
+    return [n for n in table.column_names if n not in ASIDE and not n.startswith(BODY)]
+
+
 def properties(table: pa.Table) -> pa.Table:
     """The columns that are properties; the open end of a period is null."""
-    names = [n for n in table.column_names if n not in ASIDE and not n.startswith(BODY)]
-    found = table.select(names)
-    if "valid_to" not in names:
+    shown = names(table)
+    found = table.select(shown)
+    if "valid_to" not in shown:
         return found
     ends = found["valid_to"]
     opened = pc.if_else(pc.less(ends, pa.scalar(OPEN, ends.type)), ends, pa.scalar(None, ends.type))
-    return found.set_column(names.index("valid_to"), found.schema.field("valid_to"), opened)
+    return found.set_column(shown.index("valid_to"), found.schema.field("valid_to"), opened)
 
 
 def flat(table: pa.Table, geometry: str | None = "geometry") -> pa.Table:

@@ -207,11 +207,9 @@ def _links(request: Request, layer: str, form: Format | None, page: str | None) 
     kinds = {**{n: f.media_type for n, f in formats().items()}, "html": HTML}
     mine = form.name if form else "html"
     found = [link(f"{here}/items?{request.url.query}".rstrip("?"), "self", kinds[mine])]
-    alike = {k: v for k, v in request.query_params.items() if k != "f"}
+    alike = urlencode([(k, v) for k, v in request.query_params.items() if k != "f"] + [("f", "")])
     found += [
-        link(f"{here}/items?{urlencode({**alike, 'f': name})}", "alternate", kind)
-        for name, kind in kinds.items()
-        if name != mine
+        link(f"{here}/items?{alike}{name}", "alternate", kind) for name, kind in kinds.items() if name != mine
     ]
     found.append(link(here, "collection"))
     if page is not None:

@@ -7,8 +7,8 @@ import math
 from datetime import UTC, date, datetime
 from typing import Any
 
-import orjson
 import pyarrow as pa
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ integers = st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=6)
 
 def back(values: list[Any], kind: pa.DataType) -> list[Any]:
     column = pa.chunked_array([pa.array(values, kind, from_pandas=False)], kind)
-    return list(json.loads(orjson.dumps(json_columns.values(column))))
+    return [json.loads(text or "null") for text in json_columns.texts(column).to_pylist()]
 
 
 @given(values=texts)
@@ -59,3 +59,39 @@ def test_a_collection_in_pieces_is_one_document(names: list[str]) -> None:
     assert [f["id"] for f in found["features"]] == names
     assert [f["properties"]['we"ird'] for f in found["features"]] == names
     assert found["numberMatched"] == 1
+
+
+ROW = st.fixed_dictionaries(
+    {
+        "id": st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5),
+        "geom": st.none()
+        | st.builds(lambda x, y: shapely.to_wkb(shapely.Point(x, y)), *[st.floats(-90, 90)] * 2),
+        "name": st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+        "height": st.none() | st.floats(),
+        "floors": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "safe": st.none() | st.booleans(),
+        "built": st.none() | st.dates(),
+        "valid_to": st.sampled_from([OPEN, datetime(2025, 7, 1, tzinfo=UTC)]),
+    }
+)
+KINDS = {
+    "id": pa.string(),
+    "geom": pa.binary(),
+    "name": pa.string(),
+    "height": pa.float64(),
+    "floors": pa.int64(),
+    "safe": pa.bool_(),
+    "built": pa.date32(),
+    "valid_to": TIMESTAMP,
+}
+
+
+@given(found=st.lists(ROW, min_size=geojson.FEW + 1, max_size=geojson.FEW + 6))
+def test_many_rows_are_written_as_one_by_one(found: list[dict[str, Any]]) -> None:
+    table = pa.table(
+        [pa.array([r[n] for r in found], k, from_pandas=False) for n, k in KINDS.items()], list(KINDS)
+    )
+    alone = [geojson.features(table.slice(n, 1))[0] for n in range(len(table))]
+    assert [json.loads(f) for f in geojson.features(table)] == [json.loads(f) for f in alone]
+    assert json.loads(b"[%b]" % geojson.joined(table)) == [json.loads(f) for f in alone]
+    assert [json.loads(f)["id"] for f in alone] == [r["id"] for r in found]

@@ -37,12 +37,12 @@ MIXED = [
 @pytest.mark.parametrize("wkt", ALIKE + MIXED)
 def test_geometries_are_what_shapely_says_of_them(wkt: list[str | None]) -> None:
     shapes = np.array(shapely.from_wkt(wkt), object)
-    found = [None if t is None else json.loads(t) for t in json_geometry.texts(shapes)]
+    found = [None if t is None else json.loads(t) for t in json_geometry.texts(shapes).to_pylist()]
     assert found == [None if t is None else json.loads(t) for t in shapely.to_geojson(shapes).tolist()]
 
 
 def test_coordinates_come_back_to_the_last_bit() -> None:
     places = np.random.default_rng(3).uniform(-180, 180, (500, 2))
     for shape in (shapely.points(places), shapely.linestrings(places.reshape(100, 5, 2))):
-        found = [json.loads(text) for text in json_geometry.texts(shape)]
+        found = [json.loads(text) for text in json_geometry.texts(shape).to_pylist()]
         assert found == json.loads(json.dumps([mapping(s) for s in shape]))
