@@ -7,6 +7,7 @@ been moved carries no heights, for a depth is as telling as a place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,11 @@ SLANT: Final = 2.0
 """Degrees of longitude for one of latitude: a cell is as wide as asked for up to 60° of latitude."""
 
 Shapes = NDArray[np.object_]
+
+
+def reach(grants: Iterable[Grant]) -> float:
+    """Degrees, of longitude up to 60° of latitude, within which everything lies that grants draw of a geometry."""
+    return max(g.grid + (g.generalise or 0.0) for g in grants) / METRES * SLANT * 1.01 + 1e-9
 
 
 def reshaped(geoms: Shapes, grant: Grant) -> Shapes:
@@ -74,7 +80,7 @@ def snapped(shapes: Shapes, metres: float) -> Shapes:
     fine[fine] = shapely.is_valid(moved[fine])
     moved[fine] = shapely.remove_repeated_points(moved[fine])
     gone = (dimension == 2) & ~shapely.is_empty(flat) & (shapely.area(moved) == 0)
-    moved[gone] = _cells(shapely.bounds(flat[gone]), cell)
+    moved[gone] = _cells(flat[gone], cell)
     left = ~fine & ~gone & (dimension > 0) & ~shapely.is_empty(flat)
     for n in np.flatnonzero(left):
         moved[n] = (_line if dimension[n] == 1 else _outline)(moved[n], flat[n], cell)
@@ -89,7 +95,7 @@ def _on_grid(xy: NDArray[np.float64], cell: NDArray[np.float64]) -> NDArray[np.f
 def _line(moved: shapely.Geometry, was: shapely.Geometry, cell: NDArray[np.float64]) -> shapely.Geometry:
     parts = [p for p in shapely.get_parts(moved) if shapely.length(p) > 0]
     if not parts:
-        west, south, east, north = shapely.bounds(_cells(np.array([shapely.bounds(was)]), cell)[0])
+        west, south, east, north = shapely.bounds(_cells(np.array([was], object), cell)[0])
         return shapely.LineString([(west, (south + north) / 2), (east, (south + north) / 2)])
     kept = [shapely.remove_repeated_points(p) for p in parts]
     return kept[0] if len(kept) == 1 else shapely.multilinestrings(kept)
@@ -100,12 +106,19 @@ def _outline(moved: shapely.Geometry, was: shapely.Geometry, cell: NDArray[np.fl
     parts = shapely.get_parts(shapely.get_parts(whole))
     kept = [p for p in parts if shapely.get_dimensions(p) == 2 and shapely.area(p) > 0]
     if not kept:
-        return _cells(np.array([shapely.bounds(was)]), cell)[0]
+        return _cells(np.array([was], object), cell)[0]
     return shapely.remove_repeated_points(kept[0] if len(kept) == 1 else shapely.multipolygons(kept))
 
 
-def _cells(boxes: NDArray[np.float64], cell: NDArray[np.float64]) -> Shapes:
-    """(n,) the cells that the middles of (n, 4) boxes lie in."""
-    x, y = _on_grid((boxes[:, :2] + boxes[:, 2:]) / 2, cell).T
+def _cells(shapes: Shapes, cell: NDArray[np.float64]) -> Shapes:
+    """(n,) the cells that (n,) geometries lie in: their middles, or where that may be far from them a point of each.
+
+    So whatever is drawn lies no farther from what it stands for than a cell (`reach`).
+    """
+    boxes = shapely.bounds(shapes)
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    large = (boxes[:, 2:] - boxes[:, :2] > cell).any(axis=1)
+    middle[large] = shapely.get_coordinates(shapely.point_on_surface(shapes[large]))
+    x, y = _on_grid(middle, cell).T
     wide, tall = cell / 2
     return np.asarray(shapely.box(x - wide, y - tall, x + wide, y + tall), object)

@@ -8,6 +8,7 @@ meet anything hidden, on any store.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -22,15 +23,16 @@ from twin.cql2 import checked, holds
 from twin.cql2.literals import Shape
 from twin.errors import LayerNotFound
 from twin.extents import extents, touches
-from twin.model import MAIN, BBox, Filter, Interval, Op, Property, Query, Sort, Window
+from twin.model import MAIN, Filter, Interval, Op, Property, Query, Sort, Window
 from twin.policy import Policy
 from twin.queryables import GEOMETRY, known
-from twin.reshape import METRES, SLANT
+from twin.reshape import reach
 from twin.shown import Shown, admitted, drawn, during, last_of_each, masked, shown
 from twin.sql import page as page_start
 from twin.sql import wanted
 from twin.store import Store
 from twin.table import BODY, PLACES, STORED_TYPES
+from twin.tiling import cells, sides, widened
 
 OPEN_POLICY: Final = Policy.open()
 
@@ -172,13 +174,15 @@ def _rows(store: Store, seen: Shown, query: Query) -> pa.Table:
         bbox=None if within or seen.reshapes else query.bbox,
         window=None if within or seen.reshapes else query.window,
         every=query.every or within,
+        places=query.places or query.window is not None,
         sort=(),
         after=None,
         limit=None,
     )
     filter_ = _narrowed(seen, which, [] if within else push)
-    if seen.reshapes and query.bbox is not None and not within:
-        filter_ = _near(seen, query.bbox, filter_)
+    if seen.reshapes and not within:
+        for boxes in _places(seen, query):
+            filter_ = _near(boxes, filter_)
     needed = [*([query.filter] if within else rest), *(Property(name=s.column) for s in query.sort)]
     rows = looked(seen, which, store.read(_raw(seen, raw, which, needed, filter_, placed=True)))
     if isinstance(query.at, Interval):
@@ -187,14 +191,20 @@ def _rows(store: Store, seen: Shown, query: Query) -> pa.Table:
     return _chosen(rows, query, rest, seen, placed=seen.reshapes)
 
 
-def _near(seen: Shown, box: BBox, filter_: Filter) -> Filter:
-    """Beside it, only rows that may reach the box once they are reshaped."""
-    reach = max(g.grid + (g.generalise or 0.0) for g in seen.grants) / METRES * SLANT * 1.01 + 1e-9
-    boxes = [
-        shapely.box(*np.clip([p.west - reach, p.south - reach, p.east + reach, p.north + reach], -180, 180))
-        for p in box.parts()
-    ]
-    shape = Shape(wkb=shapely.to_wkb(shapely.union_all(boxes)))
+def _places(seen: Shown, query: Query) -> Iterator[NDArray[np.float64]]:
+    """(n, 4) boxes in degrees, one of which a row meets before it is reshaped if it has a question's place after."""
+    margin = reach(seen.grants)
+    if query.bbox is not None:
+        yield widened(np.array([p.astuple() for p in query.bbox.parts()]), margin)
+    if query.window is not None and np.isfinite(query.window.size_max):
+        # A key is of the middle of a row's box, and the row lies within half its size of that.
+        boxes = widened(cells(query.window.keys), margin)
+        yield widened(boxes, *sides(boxes, query.window.size_max / 2))
+
+
+def _near(boxes: NDArray[np.float64], filter_: Filter) -> Filter:
+    """Beside it, only rows that meet one of (n, 4) boxes."""
+    shape = Shape(wkb=shapely.to_wkb(shapely.union_all(shapely.box(*boxes.T))))
     near = Op(op="s_intersects", args=(Property(name=GEOMETRY), shape))
     return Op(op="and", args=(filter_, near)) if filter_ is not True else near
 
@@ -265,10 +275,9 @@ def _plain(table: pa.Table) -> pa.Table:
 
 def _within(table: pa.Table, window: Window) -> NDArray[np.bool_]:
     """Whether rows lie in a window by the places of what they look like."""
-    places = extents(table[GEOMETRY].combine_chunks(), [])
-    keys = places["hkey"].to_numpy(zero_copy_only=False)
-    there = places["hkey"].is_valid().to_numpy(zero_copy_only=False)
-    sizes = places["size"].to_numpy(zero_copy_only=False).astype(np.float32)
+    keys = pc.fill_null(table["#hkey"], 0).to_numpy()
+    there = table["#hkey"].is_valid().to_numpy()
+    sizes = table["#size"].to_numpy().astype(np.float32)
     low, high = np.float32(window.size_min), np.float32(window.size_max)
     keyed = np.zeros(len(keys), bool)
     for a, b in window.keys:

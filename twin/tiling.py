@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from twin.errors import InvalidParameter
 from twin.model import BBox
 from twin.space import HILBERT_BITS, cell, hilbert_range
+from twin.tree import unhilbert
 
 DEEPEST: Final = 24
 """The deepest level served: 2.4 m a tile."""
@@ -88,6 +90,34 @@ def keys(box: BBox, most: int = 16) -> tuple[tuple[int, int], ...]:
     """
     found = [r for part in box.parts() for r in _keys(part, max(most // len(box.parts()), 4))]
     return tuple(_joined(sorted(found)))
+
+
+def cells(ranges: Iterable[tuple[int, int]]) -> NDArray[np.float64]:
+    """(n, 4) degrees: of each half-open range of Hilbert keys the smallest cell that holds it."""
+    boxes = []
+    for start, end in ranges:
+        level = max(HILBERT_BITS - ((start ^ (end - 1)).bit_length() + 1) // 2, 0)
+        prefix = np.array([start >> 2 * (HILBERT_BITS - level)], np.uint64)
+        (column,), (row,) = unhilbert(prefix, np.array([level], np.uint8))
+        side = 1 << level
+        west, south = int(column) / side * 360 - 180, int(row) / side * 180 - 90
+        boxes.append((west, south, west + 360 / side, south + 180 / side))
+    return np.array(boxes).reshape(-1, 4)
+
+
+def widened(boxes: NDArray[np.float64], east: float, north: float | None = None) -> NDArray[np.float64]:
+    """(n, 4) boxes with a margin in degrees on each side, in the world; it is as wide to the north as to the east."""
+    up = east if north is None else north
+    low, high = np.array([-180.0, -90.0] * 2), np.array([180.0, 90.0] * 2)
+    return np.asarray(np.clip(boxes + np.array([-east, -up, east, up]), low, high))
+
+
+def sides(boxes: NDArray[np.float64], size: float) -> tuple[float, float]:
+    """Degrees of longitude and latitude that are at least so many metres anywhere in (n, 4) boxes."""
+    north = size / 110_574.0 * 1.01
+    farthest = min(float(np.abs(boxes[:, 1::2]).max(initial=0.0)) + north, 90.0)
+    shrunk = math.cos(math.radians(farthest))
+    return (min(north / shrunk, 360.0) if shrunk > 1e-6 else 360.0), north
 
 
 def _keys(box: BBox, most: int) -> list[tuple[int, int]]:
