@@ -21,7 +21,6 @@ from typing import Any, cast
 
 import numpy as np
 import orjson
-import pyarrow.compute as pc
 import shapely
 
 from layers import naming
@@ -42,13 +41,12 @@ from twin.errors import (
 from twin.model import Column, Delivery, Geometry, Layer, Mode, Titles
 from twin.place import to_crs84
 from twin.table import Batch, columns_of
+from twin.wkb import classes
 
 CLASSES: dict[int, Geometry] = {
     0: "Point", 4: "Point", 1: "LineString", 5: "LineString", 3: "Polygon", 6: "Polygon",
 }  # fmt: skip
 """Shapely's geometry types."""
-WKB = ("Geometry", "Point", "LineString", "Polygon", "Point", "LineString", "Polygon", "GeometryCollection")
-"""Classes by the codes of OGC 06-103r4 table 7."""
 SOURCE = "survey"
 """The source that a file's rows belong to unless `--source` names another."""
 
@@ -226,22 +224,12 @@ def counted(batches: Iterable[Batch]) -> Iterator[Batch]:
     """The batches; where several classes of geometry went in, a last one without rows says which and how many."""
     found: Counter[str] = Counter()
     for batch in batches:
-        found.update(classes(batch))
+        found.update(classes(batch.table["geom"]))
         yield batch
     if len(found) > 1:
         said = ", ".join(f"{count:,} {name}" for name, count in found.most_common())
         note = f"geometries of several kinds went in: {said}"
         yield Batch(table=batch.table.slice(0, 0), crs=batch.crs, notes=(note,))
-
-
-def classes(batch: Batch) -> dict[str, int]:
-    """Class of geometry -> how many rows have it, by the first five bytes of their WKB."""
-    found: Counter[str] = Counter()
-    for head in pc.value_counts(pc.binary_slice(batch.table["geom"], 0, 5)).to_pylist():
-        if head["values"]:
-            code = int.from_bytes(head["values"][1:], "little" if head["values"][0] else "big")
-            found[WKB[(code & 0xFFFF) % 1000]] += head["counts"]
-    return found
 
 
 def _geometries(batch: Batch) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import shapely
 
-from twin.model import BBox, Change, Column, Delivery, Layer, Rejected, Report, Titles
+from twin.model import BBox, Change, Column, Delivery, Geometry, Layer, Rejected, Report, Titles
 from twin.policy import EVERY
 from twin.table import BODY, own_name, widened
 
@@ -62,21 +62,29 @@ def _box(record: Mapping[str, float] | None) -> BBox | None:
     return None if record is None else BBox(**record)
 
 
-def merged(old: Layer | None, new: Layer, arrived: tuple[Column, ...] = ()) -> Layer:
+def merged(
+    old: Layer | None, new: Layer, arrived: tuple[Column, ...] = (), classes: Collection[str] = ()
+) -> Layer:
     """The catalogue row after a delivery: what the delivery says, and every column there ever was.
 
-    Types only widen; empty titles, units and `extra` members do not wipe out what is known.
+    Types only widen, the class of geometry too; empty titles, units and `extra` members do not wipe out what is
+    known.
+
+    Args:
+        arrived: the columns that came. classes: of the geometries that came (`twin.wkb`).
     """
     said = tuple(replace(c, name=own_name(c.name)) for c in new.columns)
     columns: dict[str, Column] = {c.name: c for c in old.columns} if old else {}
     for column in (*said, *arrived):
         known = columns.get(column.name)
         columns[column.name] = _both(known, column) if known else column
+    geometry = _holding(old, new, classes)
     if old is None:
-        return replace(new, columns=tuple(columns.values()))
+        return replace(new, columns=tuple(columns.values()), geometry=geometry)
     return replace(
         new,
         columns=tuple(columns.values()),
+        geometry=geometry,
         title=new.title if new.title.zh or new.title.en else old.title,
         department=new.department or old.department,
         licence=new.licence or old.licence,
@@ -95,6 +103,13 @@ def news(old: Layer | None, new: Layer) -> tuple[str, ...]:
     public = replace(old, columns=(), extra={}) != replace(new, columns=(), extra={})
     private = not (public or names) and old != new
     return (*names, *([EVERY] if public else []), *([""] if private else []))
+
+
+def _holding(old: Layer | None, new: Layer, classes: Collection[str]) -> Geometry:
+    """The class of all that a layer holds: the one that is said, or `Geometry` once others came."""
+    if new.geometry == "Raster":
+        return new.geometry
+    return new.geometry if {*classes, *([old.geometry] if old else [])} <= {new.geometry} else "Geometry"
 
 
 def _both(old: Column, new: Column) -> Column:

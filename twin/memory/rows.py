@@ -49,6 +49,7 @@ from twin.table import (
     columns_of,
     is_attribute,
 )
+from twin.wkb import classes
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -130,6 +131,8 @@ class Arrived:
     bodies: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    classes: set[str] = field(default_factory=set)
+    """Of the geometries."""
 
 
 def arrived(batches: Iterable[Batch]) -> Arrived:
@@ -142,6 +145,7 @@ def arrived(batches: Iterable[Batch]) -> Arrived:
         into.bodies += [n for n in table.column_names if n.startswith(BODY)]
         into.rejected += batch.rejected
         into.notes += batch.notes
+        into.classes |= classes(table["geom"]).keys()
     return into
 
 

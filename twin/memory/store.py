@@ -147,7 +147,7 @@ class MemoryStore(Streams):
         with self._lock:
             commit, recorded = self._next()
             old = self._held.get(layer.id)
-            row = merged(old.layer if old else None, layer, arrived.columns)
+            row = merged(old.layer if old else None, layer, arrived.columns, arrived.classes)
             held = old or Held(layer=row)
             told = news(old.layer if old else None, row)
             if delivery.once and (block := self._kept.get(delivery.once[0])) is not None:

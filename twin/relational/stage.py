@@ -13,6 +13,7 @@ from twin.relational.schema import definition
 from twin.relational.session import Session
 from twin.storable import NUL, storable
 from twin.table import BODY, FIXED, SIZE, TIMESTAMP, Batch, cast, columns_of, widened
+from twin.wkb import classes
 
 STAGE: Final[dict[str, Word]] = {
     "n": "bigint",
@@ -38,6 +39,8 @@ class Stage:
         self.refused = 0
         self.refused_ids: set[str] = set()
         self.notes: list[str] = []
+        self.classes: set[str] = set()
+        """Of the geometries."""
         session.run("DROP TABLE IF EXISTS stage")
         session.run(f"CREATE TEMP TABLE stage ({definition(STAGE, session.dialect)})")
 
@@ -48,6 +51,7 @@ class Stage:
         self.rejected += batch.rejected[: limit - len(self.rejected)]
         self.refused_ids |= {r.row for r in batch.rejected if isinstance(r.row, str) and NUL not in r.row}
         self.notes += batch.notes
+        self.classes |= classes(batch.table["geom"]).keys()
         if batch.table.num_rows:
             self._insert(batch.table)
 

@@ -52,7 +52,7 @@ class Writes(Base):
         catalogue.first(session, delivery)
         old = self._held.get(layer.id)
         arrived = tuple(catalogue.column(n, c) for n, c in stage.columns.items())
-        row = merged(old.layer if old else None, layer, arrived)
+        row = merged(old.layer if old else None, layer, arrived, stage.classes)
         told = news(old.layer if old else None, row)
         held = self._described(session, old, row, list(stage.bodies))
         for name in stage.columns:
