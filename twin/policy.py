@@ -157,10 +157,6 @@ class Policy:
             return (Grant(write=True),)
         return tuple(g for g in self.grants if g.write and g.covers(layer))
 
-    def sees_whole(self, layer: Layer) -> bool:
-        """Whether a layer is seen as it is."""
-        return any(g.whole for g in self.of_layer(layer))
-
     def draws(self, layer: Layer, denominator: float) -> bool:
         """Whether a layer is drawn at a scale: up to the largest that one of its grants allows."""
         return denominator >= 0.999 * min((g.scale or 0.0 for g in self.of_layer(layer)), default=0.0)

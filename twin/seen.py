@@ -23,7 +23,7 @@ from twin.cql2 import checked, holds
 from twin.cql2.literals import Shape
 from twin.errors import LayerNotFound
 from twin.extents import extents, touches
-from twin.model import MAIN, Filter, Interval, Op, Property, Query, Sort, Window
+from twin.model import MAIN, OPEN, Filter, Interval, Op, Property, Query, Sort, Window
 from twin.policy import Policy
 from twin.queryables import GEOMETRY, known
 from twin.reshape import reach
@@ -145,7 +145,8 @@ def _answered(seen: Shown, query: Query, rest: list[Filter]) -> bool:
     placed = query.bbox is not None or query.window is not None
     return (
         not rest
-        and not isinstance(query.at, Interval)
+        # The last version that is seen is not the last there is where some are not.
+        and (not isinstance(query.at, Interval) or any(c is True for c in seen.conditions))
         and not (placed and seen.reshapes)
         and seen.clear({s.column for s in query.sort})
     )
@@ -179,7 +180,9 @@ def _rows(store: Store, seen: Shown, query: Query) -> pa.Table:
         after=None,
         limit=None,
     )
-    filter_ = _narrowed(seen, which, [] if within else push)
+    filter_ = _narrowed(
+        seen, which, _overlapping(query.at, query.known) if isinstance(query.at, Interval) else push
+    )
     if seen.reshapes and not within:
         for boxes in _places(seen, query):
             filter_ = _near(boxes, filter_)
@@ -189,6 +192,19 @@ def _rows(store: Store, seen: Shown, query: Query) -> pa.Table:
         rows = rows.take(last_of_each(rows, query.at, query.known))
         return _chosen(rows, query, [*push, *rest], seen, placed=True)
     return _chosen(rows, query, rest, seen, placed=seen.reshapes)
+
+
+def _overlapping(at: Interval, known: datetime | None) -> list[Filter]:
+    """Versions that hold at some moment of an interval, as believed at a moment (`twin.shown.last_of_each`)."""
+    moments: list[tuple[str, str, datetime | None]] = [
+        ("<=", "valid_from", at.end),
+        (">", "valid_to", at.start),
+    ]
+    if known is None:
+        moments.append(("=", "recorded_to", OPEN))
+    else:
+        moments += [("<=", "recorded_from", known), (">", "recorded_to", known)]
+    return [Op(op=op, args=(Property(name=n), moment)) for op, n, moment in moments if moment is not None]
 
 
 def _places(seen: Shown, query: Query) -> Iterator[NDArray[np.float64]]:

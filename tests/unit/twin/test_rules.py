@@ -11,6 +11,7 @@ from twin.errors import InvalidParameter
 from twin.model import Layer, Titles
 from twin.policy import Policy, Principal
 from twin.rules import Rules, parse
+from twin.shown import shown
 
 LAYER = Layer(id="pipes", kind="networks", title=Titles(zh="管线"))
 RASTER = Layer(id="dem", kind="terrain", title=Titles(zh="地形"), geometry="Raster")
@@ -55,6 +56,12 @@ def test_what_nobody_understands_is_refused_with_its_place(line: str, word: str)
     assert word in str(error.value)
 
 
+def whole(policy: Policy) -> bool:
+    """Whether the layer is seen as it is."""
+    found = shown(LAYER, policy)
+    return found is not None and found.whole
+
+
 def test_without_a_file_everything_is_open_and_with_one_only_what_it_grants(tmp_path: Path) -> None:
     rules = Rules.load(tmp_path)
     assert not rules.any
@@ -63,7 +70,7 @@ def test_without_a_file_everything_is_open_and_with_one_only_what_it_grants(tmp_
     written(tmp_path, '[[rule]]\nrole = "a"\nlayers = ["kind:networks"]\n')
     assert rules.any
     assert rules.epoch > epoch
-    assert rules.policy(who("a")).sees_whole(LAYER)
+    assert whole(rules.policy(who("a")))
     assert not rules.policy(who("b")).of_layer(LAYER)
     assert rules.policy(who("a")).key == rules.policy(who("a", "b")).key
 
@@ -72,7 +79,7 @@ def test_without_a_file_everything_is_open_and_with_one_only_what_it_grants(tmp_
 def test_a_file_that_is_empty_broken_or_gone_denies_everything(tmp_path: Path, text: str | None) -> None:
     written(tmp_path, '[[rule]]\nrole = "a"\nlayers = "*"\n')
     rules = Rules.load(tmp_path)
-    assert rules.policy(who("a")).sees_whole(LAYER)
+    assert whole(rules.policy(who("a")))
     if text is None:
         (tmp_path / "rules.toml").unlink()
     else:
@@ -86,9 +93,9 @@ def test_a_rule_holds_while_it_is_valid_and_a_principal_until_its_credential_end
     now = [datetime(2026, 6, 1, tzinfo=UTC)]
     written(tmp_path, '[[rule]]\nrole = "a"\nlayers = "*"\nvalid = ["2026-01-01", "2027-01-01"]\n')
     rules = Rules(tmp_path / "rules.toml", now=lambda: now[0])
-    assert rules.policy(who("a")).sees_whole(LAYER)
-    assert not rules.policy(who("a", until=now[0])).sees_whole(LAYER)
-    assert rules.policy(who("a", until=now[0] + timedelta(seconds=1))).sees_whole(LAYER)
+    assert whole(rules.policy(who("a")))
+    assert not whole(rules.policy(who("a", until=now[0])))
+    assert whole(rules.policy(who("a", until=now[0] + timedelta(seconds=1))))
     now[0] = datetime(2027, 1, 1, tzinfo=UTC)
     assert not rules.policy(who("a")).of_layer(LAYER)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from store_support import LAYER, OPEN_POLICY, Clock, batch, day, delivered
 
 from twin.memory.store import MemoryStore
-from twin.model import BBox, Query, Window
+from twin.model import BBox, Interval, Query, Window
 from twin.policy import Policy
 from twin.reshape import reach, reshaped
 from twin.rules import parse
@@ -128,23 +128,41 @@ def test_nothing_is_drawn_farther_from_what_it_stands_for_than_it_may_move(shape
     assert shapely.dwithin(places, shape, np.sqrt(2) * margin).all()
 
 
-def test_a_tile_reads_what_is_near_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    spots = [(100 + 0.5 * n, 30 + 0.1 * m) for n in range(40) for m in range(40)]
-    store = store_of([shapely.box(x, y, x + 0.0002, y + 0.0002) for x, y in spots])
-    read: list[int] = []
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each question of a policy made the store itself read."""
+    counts: list[int] = []
     plain = MemoryStore.read
 
     def counted(self: MemoryStore, query: Query) -> pa.Table:
         rows = plain(self, query)
         if query.policy == OPEN_POLICY:
-            read.append(rows.num_rows)
+            counts.append(rows.num_rows)
         return rows
 
     monkeypatch.setattr(MemoryStore, "read", counted)
+    return counts
+
+
+def test_a_tile_reads_what_is_near_it_alone(read: list[int]) -> None:
+    spots = [(100 + 0.5 * n, 30 + 0.1 * m) for n in range(40) for m in range(40)]
+    store = store_of([shapely.box(x, y, x + 0.0002, y + 0.0002) for x, y in spots])
     keys = hilbert_range(8, *_cell(8, 110.0, 32.0))
     window = Window(keys=(keys,), size_max=100.0)
     rows = store.read(Query(layer="buildings", policy=policy("snap = 20"), window=window))
     assert 0 < rows.num_rows <= sum(read) < 40
+
+
+@pytest.mark.parametrize("law", ["snap = 20", 'rows = "name <> \'3\'"\ncolumns = { owner = "hidden" }'])
+def test_an_interval_reads_the_versions_that_overlap_it_alone(read: list[int], law: str) -> None:
+    store = store_of([])
+    for year in range(2015, 2026):
+        rows = [{"id": f"i{n}", "name": str(year % 10), "owner": "x"} for n in range(10)]
+        store.write(LAYER, [batch(rows)], delivered(day(year)))
+    march = Interval(start=day(2022, 12), end=day(2023, 2))
+    rows = store.read(Query(layer="buildings", policy=policy(law), at=march)).to_pylist()
+    assert {r["name"] for r in rows} == {"2" if "rows" in law else "3"}
+    assert sum(read) == 10
 
 
 def test_an_own_size_counts_where_a_row_is_seen_as_it_is() -> None:
