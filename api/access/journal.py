@@ -6,7 +6,8 @@ how many were lost beyond that is the first row after. A process that is killed 
 PAUSE seconds from the log, never from the twin.
 
 Tiles would drown the log (a look around the map is hundreds), so those of one principal, address, layer and status
-in one minute are one row that says how many they were.
+in one minute are one row that says how many they were, written when the minute is over: a process that is killed
+loses the counts of the minute that runs.
 """
 
 from __future__ import annotations
