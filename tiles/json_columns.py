@@ -9,42 +9,52 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from twin.model import OPEN
 
-ESCAPED: Final = r'["\\\x00-\x1f]'
-"""What does not stand in a JSON text as it is (RFC 8259, 7)."""
+PLAIN: Final = np.array([byte >= 0x20 and byte not in b'"\\' for byte in range(256)])
+"""Bytes that stand in a JSON text as they are (RFC 8259, 7)."""
+Parts = tuple[str, pa.Array, str]
+"""What stands before each value, (n,) texts, and what stands behind."""
 
 
-def texts(column: pa.ChunkedArray) -> pa.Array:
-    """(n,) string: each value as JSON; missing, NaN and the infinities are null."""
+def texts(column: pa.ChunkedArray) -> Parts:
+    """(n,) values as JSON; a text that is null stands for missing, NaN and the infinities."""
     values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     kind = values.type
     if pa.types.is_string(kind):
         return _quoted(values)
     if pa.types.is_integer(kind):
-        return values.cast(pa.string())
+        return "", values.cast(pa.string()), ""
     if pa.types.is_floating(kind):
-        return numbers(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+        return "", _numbers(values.cast(pa.float64()).to_numpy(zero_copy_only=False)), ""
     coded = values.dictionary_encode()
     distinct = [orjson.dumps(plain(v)).decode() for v in coded.dictionary.to_pylist()]
-    return pa.array(distinct, pa.string()).take(coded.indices)
+    return "", pa.array(distinct, pa.string()).take(coded.indices), ""
 
 
-def numbers(values: Any) -> pa.Array:
-    """(n,) string: (n,) float64 with the digits that tell them apart; what is not finite is `null`."""
+def _numbers(values: NDArray[np.float64]) -> pa.Array:
+    """Numbers with the digits that tell them apart; what is not finite is `null`."""
     if not len(values):
         return pa.array([], pa.string())
     text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
     return pc.split_pattern(pa.array([text[1:-1].decode()]), ",").values
 
 
-def _quoted(values: pa.Array) -> pa.Array:
-    if pc.any(pc.match_substring_regex(values, ESCAPED)).as_py():
-        return pa.array(
-            [None if v is None else orjson.dumps(v).decode() for v in values.to_pylist()], pa.string()
-        )
-    return pc.binary_join_element_wise('"', values, '"', "")
+def _quoted(values: pa.Array) -> Parts:
+    _, offsets, data = values.buffers()
+    first, last = np.frombuffer(offsets, np.int32)[[values.offset, values.offset + len(values)]]
+    if data is not None and not PLAIN[np.frombuffer(data, np.uint8)[first:last]].all():
+        escaped = [None if v is None else orjson.dumps(v).decode() for v in values.to_pylist()]
+        return "", pa.array(escaped, pa.string()), ""
+    if values.null_count:
+        return "", pc.binary_join_element_wise(QUOTE, values, QUOTE, NOTHING), ""
+    return '"', values, '"'
+
+
+QUOTE: Final = pa.scalar('"')
+NOTHING: Final = pa.scalar("")
 
 
 def plain(value: Any) -> Any:

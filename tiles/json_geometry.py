@@ -1,7 +1,11 @@
-"""Geometries as GeoJSON text: all coordinates written by one call, dealt out to their geometries as slices of it."""
+"""Geometries as GeoJSON text: all coordinates written by one call, dealt out to their geometries as slices of it.
+
+Points, lines and polygons without holes, which most are, are taken out of their WKB without GEOS.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,63 +15,108 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-POINT: Final = 0
-LINE: Final = 1
+POINT: Final = 1
+LINE: Final = 2
 POLYGON: Final = 3
+DEEP: Final = 0x80000000
+"""WKB type numbers, and what is added for z (the extended form, which GEOS writes)."""
+HEADS: Final = {POINT: 5, LINE: 9, POLYGON: 13}
+"""Bytes before the coordinates of one that has no holes."""
+BRACKETS: Final = {POINT: ("", ""), LINE: ("[", "]"), POLYGON: ("[[", "]]")}
+"""What stands around the positions."""
 NAMES: Final = {POINT: "Point", LINE: "LineString", POLYGON: "Polygon"}
-"""GEOS type numbers; those of the multiple ones are greater by `MULTIPLE`, rings lie between."""
-MULTIPLE: Final = {4: POINT, 5: LINE, 6: POLYGON}
+MULTIPLE: Final = 3
+"""GEOS's and WKB's numbers of multiple types are greater by so much."""
 
 
-def texts(geometries: NDArray[np.object_]) -> pa.Array:
-    """(n,) string: GeoJSON geometries; null where there is none. Numbers have the digits that tell them apart."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Simple:
+    """Geometries of one type without holes."""
+
+    kind: int
+    xyz: NDArray[np.float64]
+    """(m, 2 or 3) all their positions."""
+    counts: NDArray[np.int64]
+    """(n,) how many each has."""
+
+
+def texts(wkb: pa.Array) -> pa.Array:
+    """(n,) string: (n,) WKB as GeoJSON; null where there is none. Numbers have the digits that tell them apart."""
+    if (simple := _simple(wkb)) is not None:
+        before, after = BRACKETS[simple.kind]
+        head = f'{{"type":"{NAMES[simple.kind]}","coordinates":{before}'
+        return _within(head, _positions(simple.xyz, simple.counts), after + "}")
+    geometries = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False))
     kinds = np.unique(shapely.get_type_id(geometries))
-    kind = int(kinds[0]) if len(kinds) == 1 else -1
-    if MULTIPLE.get(kind, kind) not in NAMES or shapely.is_empty(geometries).any():
-        return _mixed(geometries)
-    deep = shapely.has_z(geometries)
-    xyz = shapely.get_coordinates(geometries, include_z=bool(deep.all()))
-    if deep.any() != deep.all() or not np.isfinite(xyz).all():
-        return _mixed(geometries)
-    return _alike(geometries, kind, xyz)
-
-
-def _mixed(geometries: NDArray[np.object_]) -> pa.Array:
+    if len(kinds) == 1 and int(kinds[0]) in (3, 4, 5, 6) and not shapely.is_empty(geometries).any():
+        deep = shapely.has_z(geometries)
+        xyz = shapely.get_coordinates(geometries, include_z=bool(deep.all()))
+        if deep.any() == deep.all() and np.isfinite(xyz).all():
+            return _alike(geometries, int(kinds[0]), xyz)
     return pa.array(shapely.to_geojson(geometries).tolist(), pa.string())
 
 
-def _alike(geometries: NDArray[np.object_], kind: int, xyz: NDArray[np.float64]) -> pa.Array:
-    """Texts of geometries of one type."""
-    if kind not in MULTIPLE:
-        return _within(f'{{"type":"{NAMES[kind]}","coordinates":', _coordinates(geometries, kind, xyz), "}")
-    parts, owner = shapely.get_parts(geometries, return_index=True)
-    inner = _grouped(_coordinates(parts, MULTIPLE[kind], xyz), owner, len(geometries))
-    return _within(f'{{"type":"Multi{NAMES[MULTIPLE[kind]]}","coordinates":[', inner, "]}")
+def _simple(wkb: pa.Array) -> Simple | None:
+    """Coordinates straight out of little-endian WKB; None where it is not all of one type without holes."""
+    if wkb.null_count or not len(wkb):
+        return None
+    _, places, data = wkb.buffers()
+    offsets = np.frombuffer(places, np.int32)[wkb.offset : wkb.offset + len(wkb) + 1].astype(np.int64)
+    sizes = np.diff(offsets)
+    if sizes.min() < max(HEADS.values()):
+        return None
+    held = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    starts = offsets[:-1] - offsets[0]
+    heads = held[starts[:, None] + np.arange(9)]
+    code = int(heads[0, 1:5].copy().view("<u4")[0])
+    kind, width = code & ~DEEP, 24 if code & DEEP else 16
+    # One byte order, one type; of polygons one ring.
+    same = 9 if kind == POLYGON else 5
+    if kind not in HEADS or heads[0, 0] != 1 or (heads[:, :same] != heads[0, :same]).any():
+        return None
+    if kind == POLYGON and int(heads[0, 5:9].copy().view("<u4")[0]) != 1:
+        return None
+    body = np.ones(len(held), bool)
+    body[starts[:, None] + np.arange(HEADS[kind])] = False
+    counts, rest = np.divmod(sizes - HEADS[kind], width)
+    xyz = held[body].view("<f8").reshape(-1, width // 8)
+    if rest.any() or not counts.all() or not np.isfinite(xyz).all():
+        return None
+    return Simple(kind=kind, xyz=xyz, counts=counts)
 
 
-def _coordinates(parts: NDArray[np.object_], kind: int, xyz: NDArray[np.float64]) -> pa.Array:
-    """The `coordinates` of points, lines or polygons, whose coordinates follow each other."""
+def _positions(xyz: NDArray[np.float64], counts: NDArray[np.int64]) -> pa.Array:
+    """(n,) string: the positions of each between commas."""
     text = orjson.dumps(np.ascontiguousarray(xyz), option=orjson.OPT_SERIALIZE_NUMPY)
     # Behind the bracket of all, and behind the bracket of each position.
     ends = np.append(0, np.flatnonzero(np.frombuffer(text, np.uint8) == ord("]"))[:-1]) + 1
-    if kind == POINT:
-        return _slices(text, ends)
-    rings, owner = shapely.get_rings(parts, return_index=True) if kind == POLYGON else (parts, None)
-    last = np.append(0, np.cumsum(shapely.get_num_coordinates(rings)))
-    found = _within("[", _slices(text, ends[last]), "]")
-    if owner is None:
-        return found
-    return _within("[", found if len(found) == len(parts) else _grouped(found, owner, len(parts)), "]")
+    places = pa.py_buffer(ends[np.append(0, np.cumsum(counts))].astype(np.int32))
+    return pc.ascii_ltrim(pa.StringArray.from_buffers(len(counts), places, pa.py_buffer(text)), ",")
 
 
-def _slices(text: bytes, ends: NDArray[np.int64]) -> pa.Array:
-    """(n,) string: what lies between (n + 1,) places, without the comma before it."""
-    places = pa.py_buffer(ends.astype(np.int32))
-    return pc.ascii_ltrim(pa.StringArray.from_buffers(len(ends) - 1, places, pa.py_buffer(text)), ",")
+def _alike(geometries: NDArray[np.object_], kind: int, xyz: NDArray[np.float64]) -> pa.Array:
+    """Texts of polygons with holes, or of multiple geometries of one type."""
+    if kind == POLYGON:
+        return _within('{"type":"Polygon","coordinates":', _polygons(geometries, xyz), "}")
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    one = kind - MULTIPLE
+    if one == POLYGON:
+        inner = _polygons(parts, xyz)
+    else:
+        inner = _positions(xyz, shapely.get_num_coordinates(parts))
+        inner = inner if one == POINT else _within("[", inner, "]")
+    head = f'{{"type":"Multi{NAMES[one]}","coordinates":['
+    return _within(head, _grouped(inner, owner, len(geometries)), "]}")
+
+
+def _polygons(polygons: NDArray[np.object_], xyz: NDArray[np.float64]) -> pa.Array:
+    rings, owner = shapely.get_rings(polygons, return_index=True)
+    found = _within("[", _positions(xyz, shapely.get_num_coordinates(rings)), "]")
+    return _within("[", _grouped(found, owner, len(polygons)), "]")
 
 
 def _within(head: str, texts_: pa.Array, end: str) -> pa.Array:
-    return pc.binary_join_element_wise(head, texts_, end, "")
+    return pc.binary_join_element_wise(pa.scalar(head), texts_, pa.scalar(end), pa.scalar(""))
 
 
 def _grouped(texts_: pa.Array, owner: NDArray[np.int64], count: int) -> pa.Array:
