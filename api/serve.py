@@ -12,9 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.app import create_app
 from api.errors import problem
@@ -28,14 +27,17 @@ BODY_SECONDS = 30.0
 """Between two pieces of a body at most this long."""
 
 
-MOST_HEAD = 65_536
+MOST_HEAD = 65_535
 """Bytes of an address and headers that are read at all; `limits` refuses shorter ones, with their own texts."""
 
 
-class Patient(H11Protocol):
-    """HTTP/1.1 that closes a connection whose headers or body do not come."""
+class Patient(HttpToolsProtocol):
+    """HTTP/1.1 that closes a connection whose headers or body do not come, and reads no endless ones."""
 
     _deadline: asyncio.TimerHandle | None = None
+    url = b""
+    _come = 0
+    """Bytes of a head that is not complete."""
 
     def connection_made(self, transport: Any) -> None:
         """Start waiting for the first request."""
@@ -45,14 +47,27 @@ class Patient(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; a complete request ends the waiting, an incomplete body renews it."""
         idle = self.cycle is None or self.cycle.response_complete
+        self._come += len(data)
         super().data_received(data)
         if self.cycle is None or self.cycle.response_complete:
             if not idle:
                 self._wait(HEADER_SECONDS)
+            if self._come > MOST_HEAD and not self.transport.is_closing():
+                self._refuse(*_too_long(self.url))
         elif self.cycle.more_body:
             self._wait(BODY_SECONDS)
         else:
             self._stop()
+
+    def on_headers_complete(self) -> None:
+        """The head is there; what comes now is a body, which `limits` counts."""
+        self._come = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The next head begins."""
+        self._come = 0
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Between requests uvicorn's own keep-alive timeout holds."""
@@ -66,11 +81,17 @@ class Patient(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong with bytes that are no request, and close the connection."""
-        answer = problem(*_no_request(sys.exception(), self.conn.trailing_data[0], msg))
+        if len(self.url) >= MOST_HEAD:
+            self._refuse(*_too_long(self.url))
+            return
+        error = sys.exception()
+        self._refuse(400, "invalid-parameter", str(error.__context__ or error) if error else msg)
+
+    def _refuse(self, status: int, slug: str, text: str) -> None:
+        answer = problem(status, slug, text)
         answer.headers["connection"] = "close"
-        head = h11.Response(status_code=answer.status_code, headers=answer.raw_headers)
-        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event))
+        lines = [STATUS_LINE[status], *(b"%b: %b\r\n" % pair for pair in answer.raw_headers)]
+        self.transport.write(b"".join([*lines, b"\r\n", bytes(answer.body)]))
         self.transport.close()
 
     def _wait(self, seconds: float) -> None:
@@ -87,13 +108,11 @@ class Patient(H11Protocol):
             self.transport.abort()
 
 
-def _no_request(error: BaseException | None, come: bytes, text: str) -> tuple[int, str, str]:
-    """Status, slug and text for what h11 refuses; 431 is its hint for more than fits (RFC 9110, 15.5.15; 6585, 5)."""
-    if getattr(error, "error_status_hint", 400) != 431:
-        return 400, "invalid-parameter", text
-    if b"\r\n" in come:
-        return 431, "too-large", f"more than {MOST_HEAD} bytes of headers"
-    return 414, "too-large", f"the address is longer than {MOST_HEAD} bytes"
+def _too_long(address: bytes) -> tuple[int, str, str]:
+    """Status, slug and text for a head that does not end (RFC 9110, 15.5.15; RFC 6585, 5)."""
+    if len(address) > MOST_HEAD // 2:
+        return 414, "too-large", f"the address is longer than {MOST_HEAD} bytes"
+    return 431, "too-large", f"more than {MOST_HEAD} bytes of headers"
 
 
 class Server(uvicorn.Server):
@@ -122,7 +141,6 @@ def run(
         access_log=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
-        h11_max_incomplete_event_size=MOST_HEAD,
         server_header=False,
         limit_concurrency=4000,
     )
