@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -31,7 +32,10 @@ if TYPE_CHECKING:  # the server's parts hold this
 MOST_BYTES: Final = 64 << 20
 NOTHING: Final = gzip.compress(b"", LEVEL, mtime=0)
 """A tile without bytes."""
-TILES: Final = re.compile(r"/ogc/(?:collections/(?P<layer>[^/]+)/)?tiles/[^/]+/[^/]+/[^/]+/[^/]+")
+TILES: Final = re.compile(
+    r"/ogc/(?:collections/(?P<layer>[^/]+)/)?tiles/[^/]+/[^/]+/[^/]+/[^/]+|/tiles/(?P<own>[^/]+)/\d+/\d+/\d+\.mvt"
+)
+"""The addresses of vector tiles."""
 Where = tuple[str, bytes, str, str]
 """Path, query, what the client accepts, and the key of its rights."""
 
@@ -45,6 +49,11 @@ class Kept:
     headers: Mapping[str, str]
     until: datetime | None
     """When a change that is already known takes effect; None: never."""
+
+    @cached_property
+    def plain(self) -> bytes:
+        """Without: for those that cannot unpack it, none of which is a browser."""
+        return gzip.decompress(self.packed)
 
 
 class Hot:
@@ -103,7 +112,7 @@ def sent(request: Request, found: Kept) -> Response:
         return Response(None, 204, found.headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(found.packed, 200, {**found.headers, "Content-Encoding": "gzip"}, MVT)
-    return Response(gzip.decompress(found.packed), 200, found.headers, MVT)
+    return Response(found.plain, 200, found.headers, MVT)
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ class Quick:
         if found is None or tile is None:
             await self.app(scope, receive, send)
             return
-        scope["path_params"] = {"layer": tile["layer"] or ""}
+        scope["path_params"] = {"layer": tile["layer"] or tile["own"] or ""}
         await sent(Request(scope), found)(scope, receive, send)
 
     def _found(self, scope: Scope) -> Kept | None:

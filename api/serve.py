@@ -137,6 +137,7 @@ def run(
     configuration = uvicorn.Config(
         app,
         http=Patient,
+        proxy_headers=False,  # `api.proxy` believes those that are named, and nobody else
         log_level="warning",
         access_log=False,
         timeout_keep_alive=30,

@@ -16,13 +16,13 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.hot import NOTHING, Kept, lasting, sent, where
 from api.ogc import filters
 from api.ogc.params import single
 from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
 from pipelines import bake, imagery_tiles, map_tiles, terrain_tiles, vector_tiles
 from pipelines.ground import Ground
-from pipelines.tile_cache import LEVEL
 from twin import stamps
 from twin.errors import InvalidParameter, TileNotFound
 from twin.moments import parse
@@ -39,7 +39,6 @@ GLB = "model/gltf-binary"
 TERRAIN = "application/vnd.quantized-mesh;extensions=octvertexnormals"
 DEEPEST = 30
 LEVELS = len(WEB_MERCATOR.matrices)
-NOTHING = gzip.compress(b"", LEVEL, mtime=0)
 """How the cache keeps a tile that has no bytes."""
 NOW = "now"
 
@@ -190,12 +189,17 @@ def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Tw
     asked = vector_tiles.Asked(
         layer=layer, at=when["at"], known=when["known"], policy=twin.policy, filter=filters.read(said)
     )
+    version = twin.store.last()
     key = vector_tiles.etag(twin.source, cell, asked)
-
-    def make() -> bytes:
-        return vector_tiles.tile(twin.source, cell, asked).body
-
-    return kept(request, twin, key, make, MVT)
+    headers = state_headers(twin, key)
+    if (same := unchanged(request, headers)) is not None:
+        return same
+    packed = twin.cache.get(
+        state_address(request, twin, key), lambda: vector_tiles.tile(twin.source, cell, asked).body
+    )
+    found = Kept(packed=packed, headers=headers, until=lasting(twin, (asked,)))
+    twin.hot.put(where(request.scope, twin.policy.key), version, found)
+    return sent(request, found)
 
 
 def picture(request: Request, layer: str, address: tuple[int, int, int], twin: Twin) -> Response:
@@ -267,19 +271,26 @@ def kept(
     control: str = REVALIDATE,
 ) -> Response:
     """Bytes of a state, out of the cache or into it; 304 where the client has them, 204 where there are none."""
-    headers = {"ETag": f'"{key}"', "Cache-Control": control, "Vary": "Accept-Encoding"}
+    headers = state_headers(twin, key, control)
     if (same := unchanged(request, headers)) is not None:
         return same
-    # Who may not see a state must not get it by its address: the cache is each policy's own.
-    address = f"{request.url.path} {key} {twin.policy.key}".rstrip()
-    if twin.policy.ruled:
-        headers["Cache-Control"] = control.replace("public", "private")
-    packed = twin.cache.get(address, make)
+    packed = twin.cache.get(state_address(request, twin, key), make)
     if packed == NOTHING:
         return Response(None, 204, headers)
     if media_type != PNG and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(packed, 200, {**headers, "Content-Encoding": "gzip"}, media_type)
     return Response(gzip.decompress(packed), 200, headers, media_type)
+
+
+def state_headers(twin: Twin, key: str, control: str = REVALIDATE) -> dict[str, str]:
+    """What goes with the bytes of a state."""
+    control = control.replace("public", "private") if twin.policy.ruled else control
+    return {"ETag": f'"{key}"', "Cache-Control": control, "Vary": "Accept-Encoding"}
+
+
+def state_address(request: Request, twin: Twin, key: str) -> str:
+    """Where the cache has a state: who may not see one must not get it by its address, so it is each policy's own."""
+    return f"{request.url.path} {key} {twin.policy.key}".rstrip()
 
 
 def split(name: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ to features: nothing is done row by row, unless there are only a few.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def _object(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 def _texts(table: pa.Table, end: str) -> pa.Array:
     """(n,) string: each row as a Feature, with something behind it."""
-    shown = rows.properties(table)
+    shown = table.select(rows.names(table))
     members: list[tuple[str, json_columns.Parts]] = [
         ('{"type":"Feature","id":', json_columns.texts(table["id"])),
         (',"geometry":', ("", geometries(table), "")),
@@ -84,11 +85,15 @@ def _texts(table: pa.Table, end: str) -> pa.Array:
         begin = ","
     behind, parts = "", []
     for key, (before, values, after) in members:
-        parts += [pa.scalar(behind + key + before), values]
+        parts += [_constant(behind + key + before), values]
         behind = after
     close = "}}" if shown.num_columns else begin + "}}"
-    last = (pa.scalar(behind + close + end), pa.scalar(""))
+    last = (_constant(behind + close + end), _constant(""))
     return pc.binary_join_element_wise(*parts, *last, null_handling="replace", null_replacement="null")
+
+
+_constant = lru_cache(maxsize=4096)(pa.scalar)
+"""A text between values; making one takes longer than joining it to a hundred rows."""
 
 
 def geometries(table: pa.Table) -> pa.Array:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from twin.cql2.columns import mask
+from twin.cql2.columns import which
 from twin.extents import touches
 from twin.model import BBox, Query, Window
 
@@ -29,6 +29,8 @@ LOOSE: Final = 0.05
 """The share of rows from which on patches are not worth it."""
 FEW: Final = 1_000
 """As many may always be patched."""
+DISTINCT: Final = 1_000
+"""Up to so many distinct values are few."""
 Rows = NDArray[np.int64]
 
 
@@ -108,6 +110,20 @@ class Block:
             return row
         return None
 
+    @cached_property
+    def coded(self) -> dict[str, pa.DictionaryArray | None]:
+        """Columns of text with few distinct values as numbers of these, as far as they were asked for."""
+        return {}
+
+    def column(self, name: str) -> pa.Array:
+        """(n,) a column to compare with constants."""
+        if not pa.types.is_string(self.table.schema.field(name).type):
+            return whole(self.table[name])
+        if name not in self.coded:
+            found = whole(self.table[name]).dictionary_encode()
+            self.coded[name] = found if len(found.dictionary) <= DISTINCT else None
+        return self.coded[name] if self.coded[name] is not None else whole(self.table[name])
+
     def warmed(self) -> Block:
         """With all that questions need worked out."""
         if len(self):
@@ -142,7 +158,7 @@ class Standing:
             matched += len(rows)
             rows = _turned(block, rows, query)
             if len(rows):
-                found.append(block.table.select(names).take(pa.array(rows)))
+                found.append(_taken(block.table.select(names), rows))
         if not found:
             return self.base.table.select(names).slice(0, 0), matched
         if len(found) == 1:
@@ -171,6 +187,11 @@ def block(table: pa.Table) -> Block:
     return Block(table=table.take(order).combine_chunks()).warmed()
 
 
+def _taken(table: pa.Table, rows: Rows) -> pa.Table:
+    """Some rows; a single one is not copied."""
+    return table.slice(int(rows[0]), 1) if len(rows) == 1 else table.take(pa.array(rows))
+
+
 def _without(block: Block, ids: Iterable[str]) -> Block:
     rows = [row for ident in ids if (row := block.find(ident)) is not None]
     if not rows:
@@ -197,7 +218,7 @@ def _matching(block: Block, query: Query, at: int) -> Rows:
         rows = rows[np.logical_and.reduce(kept)]
     if query.filter is not None and not _everywhere(query) and len(rows):
         places = pa.array(rows)
-        rows = rows[mask(query.filter, lambda name: block.table[name].take(places), len(rows))]
+        rows = rows[which(query.filter, lambda name: block.column(name).take(places), len(rows))]
     return rows if query.bbox is None else rows[_touching(block, rows, query.bbox)]
 
 
@@ -215,7 +236,7 @@ def _candidates(block: Block, query: Query) -> Rows:
         return parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
     if query.filter is None:
         return np.arange(len(block))
-    return np.flatnonzero(mask(query.filter, lambda name: block.table[name], len(block)))
+    return which(query.filter, block.column, len(block))
 
 
 def _met(block: Block, box: BBox) -> Rows:

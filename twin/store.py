@@ -60,6 +60,10 @@ class Readable(Protocol):
         """`read` and `count` of a query as one question."""
         ...
 
+    def swift(self, query: Query) -> bool:
+        """Whether the query is answered out of memory within milliseconds, without waiting for anything."""
+        ...
+
     def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = "main") -> pa.Table:
         """Every row ever written for an id, by recorded_from then valid_from; empty table when none."""
         ...

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -78,6 +77,7 @@ class Journal:
         """Why the log cannot be written just now."""
         self._watch, self._now = watch, now
         self._given: queue.SimpleQueue[tuple[Entry, bool] | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
         self._minutes = _Minutes()
         self._waiting: list[Entry] = []
         self._lost = 0
@@ -96,6 +96,7 @@ class Journal:
     def close(self, last: Sequence[Entry] = ()) -> None:
         """Write what is left, then the last word, and stop."""
         self._last = last
+        self._closing.set()
         self._given.put(None)
         self._thread.join()
 
@@ -109,15 +110,19 @@ class Journal:
             self._write()
 
     def _gather(self) -> bool:
-        """Take what is given, for PAUSE seconds from the first; False once it is the end."""
+        """Take what is given within PAUSE seconds of the first; False once it is the end.
+
+        It sleeps meanwhile: to be woken for each would cost every request more than its row does.
+        """
         try:
             given = self._given.get(timeout=IDLE)
-            end = time.monotonic() + (RETRY if self.failing else PAUSE)
+            if given is not None:
+                self._closing.wait(RETRY if self.failing else PAUSE)
             while given is not None:
                 self._take(*given)
                 if len(self._waiting) >= BATCH and not self.failing:
                     return True
-                given = self._given.get(timeout=max(0.0, end - time.monotonic()))
+                given = self._given.get_nowait()
         except queue.Empty:
             return True
         return False

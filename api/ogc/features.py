@@ -12,13 +12,14 @@ from urllib.parse import quote, urlencode
 import orjson
 import pyarrow as pa
 from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from api import pages
 from api.ogc import crs, params, versions
 from api.ogc.formats import asked, formats, in_crs
 from api.ogc.links import HTML, collection_root, header, link
-from api.respond import REVALIDATE, digest, unchanged
+from api.respond import REVALIDATE, digest, negotiate, unchanged
 from api.state import Twin, of
 from tiles.format import Format, Page
 from twin import moments
@@ -27,6 +28,9 @@ from twin.queryables import STANDARD
 
 router = APIRouter(prefix="/ogc", tags=["features"])
 Here = Annotated[Twin, Depends(of)]
+SMALL = 1_000
+"""Rows that are answered on the spot: sending them to a thread and back would cost more, and threads that contend for
+the interpreter twice as much."""
 AT_ONCE = 10_000
 """Rows of a streamed answer that are held at a time."""
 
@@ -46,13 +50,30 @@ class Answer:
 
 
 @router.get("/collections/{layer}/items")
-def items(request: Request, layer: str, twin: Here) -> Response:
+async def items(request: Request, layer: str, twin: Here) -> Response:
     """The features of a query; `numberMatched` is exact, `next` pins what was known."""
+    if not twin.store.swift(Query(layer=layer, policy=twin.policy)):
+        return await run_in_threadpool(lambda: _answered(request, twin, *_parsed(request, layer, twin)))
+    state, form, found = _parsed(request, layer, twin)
+    small = form is not None and not form.bulk and (found.query.limit or 0) <= SMALL and not found.offset
+    if small and twin.store.swift(pinned(found.query, state, twin.now())):
+        return _answered(request, twin, state, form, found)
+    return await run_in_threadpool(_answered, request, twin, state, form, found)
+
+
+def _parsed(request: Request, layer: str, twin: Twin) -> tuple[LayerState, Format | None, params.Items]:
+    """The layer, the format (None is a page) and the query that a request asks for."""
     state = twin.store.layer(layer, twin.policy)
     form = asked(request)
+    bulk = form is not None and form.bulk
+    most = twin.settings.max_bulk_limit if bulk else twin.settings.max_limit
+    return state, form, params.parse(request.query_params, state, twin.policy, most=most)
+
+
+def _answered(
+    request: Request, twin: Twin, state: LayerState, form: Format | None, found: params.Items
+) -> Response:
     written = form or formats()["json"]
-    most = twin.settings.max_bulk_limit if written.bulk else twin.settings.max_limit
-    found = params.parse(request.query_params, state, twin.policy, most=most)
     answer = _asked(request, twin, state, found, form, bulk=written.bulk)
     headers = _headers(request, state, answer, form)
     if "ETag" in headers and (same := unchanged(request, headers)) is not None:
@@ -64,7 +85,7 @@ def items(request: Request, layer: str, twin: Here) -> Response:
         "links": answer.links,
     }
     tables = (in_crs(_shown(t, answer), found.crs, written) for t in _tables(twin, answer))
-    chunks = written.encode(tables, Page(layer=layer, members=members, crs=found.crs))
+    chunks = written.encode(tables, Page(layer=state.layer.id, members=members, crs=found.crs))
     if written.bulk:
         whole = iter(chunks)
         return StreamingResponse(
@@ -224,8 +245,16 @@ def _about(state: LayerState, document: dict[str, Any], target: crs.Target) -> d
 
 
 @router.get("/collections/{layer}/items/{feature:path}")
-def item(request: Request, layer: str, feature: str, twin: Here) -> Response:
+async def item(request: Request, layer: str, feature: str, twin: Here) -> Response:
     """One feature as it is, or was, at a moment."""
+    plain = not request.url.query and "accept-datetime" not in request.headers
+    json_ = negotiate(request, versions.OFFERED) == "json"
+    if plain and json_ and twin.store.swift(Query(layer=layer, policy=twin.policy, ids=(feature,))):
+        return _item(request, layer, feature, twin)
+    return await run_in_threadpool(_item, request, layer, feature, twin)
+
+
+def _item(request: Request, layer: str, feature: str, twin: Twin) -> Response:
     state = twin.store.layer(layer, twin.policy)
     said = params.single(request.query_params, {"f", "lang", "crs", "datetime", "known"})
     target = crs.parse(said["crs"], "crs", vertical=state.layer.vertical) if "crs" in said else None

@@ -1,6 +1,6 @@
 """What a checked filter says of whole columns: the comparisons of a property with constants, three-valued.
 
-It answers what is asked most; whatever else a filter may hold is left to the database (`answers` says which).
+It answers what is asked most; whatever else a filter may hold is left to the database (`answers` tells).
 The outcome is that of `evaluating` for every row.
 """
 
@@ -35,7 +35,7 @@ WHOLE: Final = range(-(2**63), 2**63)
 
 
 def answers(node: Any) -> bool:
-    """Whether `mask` can tell what a checked filter says."""
+    """Whether `which` can tell what a checked filter says."""
     if not isinstance(node, Op):
         return isinstance(node, bool)
     if node.op in ("and", "or", "not"):
@@ -52,10 +52,16 @@ def _constant(value: Any) -> bool:
     return isinstance(value, CONSTANTS) and not isinstance(value, bool)
 
 
-def mask(node: Any, column: Column, count: int) -> NDArray[np.bool_]:
-    """(count,) whether a checked filter that `answers` takes is true of each row."""
-    found = pc.fill_null(_said(node, column, count), False)
-    return np.asarray(found.to_numpy(zero_copy_only=False))
+def which(node: Any, column: Column, count: int) -> NDArray[np.int64]:
+    """The places, ascending, of the rows of which a checked filter that `answers` takes is true."""
+    said = _said(node, column, count)
+    valid, values = (
+        np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")[said.offset : said.offset + count]
+        if bits is not None
+        else np.uint8(1)
+        for bits in said.buffers()
+    )
+    return np.flatnonzero((valid & values).view(bool))
 
 
 def _said(node: Any, column: Column, count: int) -> Any:
@@ -86,8 +92,10 @@ def _spelt(node: Op) -> Op:
     return Op(op="and", args=(Op(op=">=", args=(value, low)), Op(op="<=", args=(value, high))))
 
 
-def _compared(op: str, values: pa.ChunkedArray, constant: Any) -> Any:
+def _compared(op: str, values: Any, constant: Any) -> Any:
     """A column beside a constant: whole numbers beside fractions, and beyond 64 bits, are compared as float64."""
+    if pa.types.is_dictionary(values.type):
+        return _coded(values, _compared(op, values.dictionary, constant))
     if isinstance(constant, int) and constant not in WHOLE:
         constant = float(constant)
     if isinstance(constant, float) and pa.types.is_integer(values.type):
@@ -95,3 +103,11 @@ def _compared(op: str, values: pa.ChunkedArray, constant: Any) -> Any:
     if isinstance(constant, int) and pa.types.is_floating(values.type):
         constant = float(constant)
     return ORDERS[op](values, pa.scalar(constant, values.type))
+
+
+def _coded(values: pa.DictionaryArray, said: pa.BooleanArray) -> Any:
+    """What is said of each distinct value, for each row; most often it is true of one."""
+    true = pc.indices_nonzero(said)
+    if len(true) == 1:
+        return pc.equal(values.indices, pa.scalar(true[0].as_py(), values.indices.type))
+    return said.take(values.indices)

@@ -114,6 +114,10 @@ class MemoryStore(Streams):
         with self._lock:
             return self.read(query), self.count(query)
 
+    def swift(self, query: Query) -> bool:
+        """It looks at every row in turn."""
+        return False
+
     def versions(self, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:
         """Every row ever written for an id."""
         with self._lock:

@@ -66,9 +66,9 @@ class Base(ABC):
         """All or nothing, seen as of its beginning."""
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Session]:
-        """A session that sees the store as of one commit."""
-        with self._session() as session, self._transaction(session):
+    def _snapshot(self, *, limited: bool) -> Iterator[Session]:
+        """A session that sees the store as of one commit, for a question that somebody waits for or not."""
+        with self._asked() if limited else self._session() as session, self._transaction(session):
             yield session
 
     @abstractmethod
@@ -105,7 +105,7 @@ class Base(ABC):
         known = self._states.get(held.layer.id)
         if known and known[0] is held and now < known[1]:
             return known[2]
-        with self._session() as session:
+        with self._asked() as session:
             state, until = catalogue.state(session, held, now)
         self._states[held.layer.id] = (held, until, state)
         return state

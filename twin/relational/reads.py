@@ -129,6 +129,17 @@ class Reads(Base):
         matched = found.column(len(stored))[0].as_py() if len(found) else 0
         return catalogue.typed(found, columns), matched
 
+    def swift(self, query: Query) -> bool:
+        """Whether the query is answered out of memory within milliseconds, without waiting for anything."""
+        held = self._held.get(query.layer)
+        if held is None or query.policy.ruled or self._mark() is None:
+            return False
+        name, now = held.layer.id, self._moment()
+        state, ended = self._states.get(name), self._ends.get(name)
+        settled = state is not None and state[0] is held and now < state[1]
+        settled &= ended is not None and ended[0] is held and self._standings.has(held)
+        return settled and self._standing(held, query, now) is not None
+
     def _standing(self, held: Held, query: Query, now: datetime) -> tuple[Standing, Query, int] | None:
         """What answers a query out of memory, the query with its filter checked, and its moment in microseconds.
 
@@ -204,7 +215,7 @@ class Reads(Base):
         known = self._ends.get(held.layer.id)
         if known is None or known[0] is not held:
             end = self.dialect.moment(OPEN)
-            with self._session() as session:
+            with self._asked() as session:
                 rows = session.rows(f"SELECT max(valid_to) FROM {held.hist} WHERE recorded_to = {end}")
             known = self._ends[held.layer.id] = (held, utc(rows[0][0]) if rows[0][0] else BEGINNING)
         return known[1]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import pyarrow as pa
 
@@ -28,8 +27,14 @@ MOST_BYTES: Final = 512 << 20
 """Of all layers together; those that were asked longest ago go first."""
 ROW_BYTES: Final = 200
 """What a row takes at least, to tell beforehand what will never fit."""
-Snapshot = Callable[[], AbstractContextManager[Session]]
-"""A session that sees the store as of one commit."""
+
+
+class Snapshot(Protocol):
+    """A session that sees the store as of one commit."""
+
+    def __call__(self, *, limited: bool) -> AbstractContextManager[Session]:
+        """For a question that somebody waits for, or not."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +86,11 @@ class Standings:
         self._begin(held)
         return None
 
+    def has(self, held: Held) -> bool:
+        """Whether a layer is in memory as it is."""
+        kept = self._kept.get(held.layer.id)
+        return kept is not None and kept.of(held)
+
     def close(self) -> None:
         """Wait for what is being read, and forget all."""
         self._closed = True
@@ -108,7 +118,7 @@ class Standings:
 
     def _loaded(self, held: Held) -> Standing | None:
         """Read the layer; None when it is another by now, or too large."""
-        with self._turn, self._snapshot() as session:
+        with self._turn, self._snapshot(limited=False) as session:
             table = self._rows(session, held) if _is(session, held) else None
         if table is None:
             return None
@@ -119,15 +129,16 @@ class Standings:
         if not kept.fits(held) or held.updated < kept.held.updated or not self._turn.acquire(blocking=False):
             return None
         try:
-            with self._snapshot() as session:
+            with self._snapshot(limited=True) as session:
                 if not _is(session, held):
                     return None
                 then, end = (self._dialect.moment(m) for m in (kept.held.updated, OPEN))
                 written = self._rows(session, held, f" AND recorded_from > {then}")
-                gone = (
-                    f"SELECT DISTINCT id FROM {held.hist} WHERE recorded_to > {then} AND recorded_to < {end}"
-                )
-                ended = [row[0] for row in session.rows(gone)]
+                # Of what has ended there may still be a later row, which nobody touched.
+                gone = f"recorded_to > {then} AND recorded_to < {end} AND branch = '{MAIN}'"
+                there = f"SELECT 1 FROM {held.live} l WHERE l.id = h.id AND l.branch = '{MAIN}'"
+                statement = f"SELECT DISTINCT id FROM {held.hist} h WHERE {gone} AND NOT EXISTS ({there})"
+                ended = [row[0] for row in session.rows(statement)]
         finally:
             self._turn.release()
         patched = kept.standing.patched(ended, written)
