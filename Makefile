@@ -51,7 +51,7 @@ serve: setup ## serve TWIN_HOME as it is
 
 test: setup tests/node/node_modules/.ready ## every test but the long ones
 	@cd viewer && npm run --silent test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-long: setup tests/node/node_modules/.ready ## what takes longer: a million rows, many kills
 	@$(BIN)/python -m pytest -m long

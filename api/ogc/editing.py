@@ -30,7 +30,7 @@ from tiles import geojson
 from twin.entitled import endable, entitled
 from twin.errors import FeatureNotFound, InvalidBody, Repeated, StaleVersion, TwinError
 from twin.expected import ABSENT
-from twin.model import Delivery, LayerState, Mode, Query
+from twin.model import OPEN, Delivery, LayerState, Mode, Query
 from twin.table import Batch
 
 router = APIRouter(prefix="/ogc", tags=["features"])
@@ -161,10 +161,13 @@ def _write(
     reader: str,
     *,
     once: tuple[str, bytes] | None = None,
+    periods: bool = False,
 ) -> None:
     """One commit, true from now on; the moment is the store's, so that it is after all that was seen."""
-    delivery = Delivery(source=POSTED, mode=Mode.UPSERT, reader=reader, expected=expected, once=once)
-    table = pa.concat_tables([b.table for b in batches])
+    delivery = Delivery(
+        source=POSTED, mode=Mode.UPSERT, reader=reader, expected=expected, once=once, periods=periods
+    )
+    table = pa.concat_tables([b.table for b in batches], promote_options="permissive")
     table, delivery = entitled(twin.store, twin.policy, state.layer.id, table, delivery)
     report = twin.store.write(state.layer, [Batch(table=table, crs=None)], delivery)
     if report.quarantined:
@@ -251,10 +254,33 @@ def _patch(request: Request, twin: Twin, layer: str, feature: str, body: Any) ->
 
 
 def _replaced(twin: Twin, state: LayerState, row: Batch, old: pa.Table, reader: str) -> Response:
-    _write(twin, state, [row], _version(old), reader)
+    rows = [row, *_announced(twin, state, row, old)]
+    _write(twin, state, rows, _version(old), reader, periods=len(rows) > 1)
     query = Query(layer=state.layer.id, policy=twin.policy, ids=(old["id"][0].as_py(),))
     now = twin.store.read(query)
     return Response(None, 204, {"ETag": f'"{state_tag(now)}-edited"'} if len(now) else {})
+
+
+def _announced(twin: Twin, state: LayerState, row: Batch, old: pa.Table) -> list[Batch]:
+    """What follows the row that is replaced, where its end is sent back: an end as it was read says nothing of that."""
+    end = old["valid_to"][0].as_py()
+    if end == OPEN or row.table["valid_to"][0].as_py() != end:
+        return []
+    query = Query(layer=state.layer.id, policy=twin.policy, ids=(old["id"][0].as_py(),), at=end, bodies=True)
+    following = twin.store.read(query)
+    if not len(following):
+        return []
+    last = following["valid_to"][0].as_py()
+    stated = {"valid_to": None if last == OPEN else last, "dated": "stated", "row": 1}
+    columns = {
+        name: pa.array([stated[name]], kind)
+        if name in stated
+        else following[name]
+        if name in following.column_names
+        else pa.nulls(1, kind)
+        for name, kind in zip(row.table.column_names, row.table.schema.types, strict=True)
+    }
+    return [Batch(table=pa.table(columns), crs=None)]
 
 
 def _as_feature(old: pa.Table) -> dict[str, Any]:

@@ -364,6 +364,21 @@ def test_crud_update(client: TestClient) -> None:
     assert after["geometry"] == moved
 
 
+def test_an_end_that_is_sent_back_leaves_what_was_announced(client: TestClient) -> None:
+    """A change announced for later stands when the present is changed; its reader sent back `valid_to` as it was."""
+    address = made(client)
+    coming = {"properties": {"name": "then", "valid_from": "2090-01-01T00:00:00Z"}}
+    for change in (coming, {"properties": {"name": "still now"}}):
+        tag = client.get(address).headers["ETag"]
+        answer = client.patch(address, content=json.dumps(change), headers={**MERGE, "If-Match": tag})
+        assert answer.status_code == 204, answer.text
+    assert client.get(address).json()["properties"]["name"] == "still now"
+    then = client.get(address, params={"datetime": "2095-01-01T00:00:00Z"})
+    assert then.json()["properties"]["name"] == "then"
+    listed = client.get(SHEDS, params={"datetime": "2095-01-01T00:00:00Z", "limit": 100}).json()["features"]
+    assert "then" in [f["properties"]["name"] for f in listed]
+
+
 def test_crud_delete(client: TestClient) -> None:
     """/conf/create-replace-delete/delete, /conf/optimistic-locking-etags/delete."""
     place = made(client)
