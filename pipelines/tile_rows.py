@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tiles import mvt
 from twin.model import BBox, Layer, Query, Window
 from twin.space import HILBERT_BITS
-from twin.stamps import View, meets
+from twin.stamps import View
 from twin.store import Store
 from twin.tile_matrix_sets import Cell
 from twin.tree import cut
@@ -47,11 +47,7 @@ class Chosen:
 
 def seen(view: View, box: BBox) -> Places:
     """The rows that are there at the moment and whose box meets this one, out of memory."""
-    rows = np.flatnonzero(view.visible)
-    met = np.zeros(len(rows), bool)
-    for part in box.parts():
-        met |= meets(view.rows, rows, part.astuple())
-    rows = rows[met]
+    rows = view.there(box)
     return _sorted({name: view.rows.columns[name][rows] for name in PLACES})
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -23,9 +25,15 @@ class Ragged:
 
     def take(self, order: NDArray[np.int64]) -> Ragged:
         """The runs in another order."""
-        starts = np.cumsum(self.lengths) - self.lengths
-        lengths = self.lengths[order]
-        return Ragged(flat=self.flat[_places(starts[order], lengths)], lengths=lengths)
+        return _ragged(self.array.take(pa.array(order)))
+
+    @property
+    def array(self) -> pa.Array:
+        """(n,) the runs as Arrow's binary, over the same bytes."""
+        offsets = np.zeros(len(self.lengths) + 1, np.int32)
+        np.cumsum(self.lengths, out=offsets[1:])
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(self.flat))]
+        return pa.Array.from_buffers(pa.binary(), len(self.lengths), buffers)
 
 
 NONE: Final = Ragged(flat=np.empty(0, np.uint8), lengths=np.empty(0, np.int64))
@@ -46,20 +54,12 @@ def joined(parts: Sequence[Ragged]) -> Ragged:
 
 def woven(pieces: Sequence[Ragged | bytes]) -> Ragged:
     """Runs made of pieces: the first run of each, then the second of each, and so on; bytes stand in every run."""
-    count = next(len(p) for p in pieces if isinstance(p, Ragged))
-    whole = [
-        p if isinstance(p, Ragged) else alike(np.tile(np.frombuffer(p, np.uint8), (count, 1))) for p in pieces
-    ]
-    lengths = np.sum([p.lengths for p in whole], axis=0, dtype=np.int64)
-    starts = np.cumsum(lengths) - lengths
-    flat = np.empty(int(lengths.sum()), np.uint8)
-    for piece in whole:
-        flat[_places(starts, piece.lengths)] = piece.flat
-        starts = starts + piece.lengths
-    return Ragged(flat=flat, lengths=lengths)
+    parts = [p.array if isinstance(p, Ragged) else pa.scalar(p, pa.binary()) for p in pieces]
+    return _ragged(pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.binary())))
 
 
-def _places(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the bytes of runs are that begin there."""
-    before = np.cumsum(lengths) - lengths
-    return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
+def _ragged(found: pa.Array) -> Ragged:
+    _, places, data = found.buffers()
+    offsets = np.frombuffer(places, np.int32)[found.offset : found.offset + len(found) + 1]
+    held = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    return Ragged(flat=held[offsets[0] : offsets[-1]], lengths=np.diff(offsets).astype(np.int64))

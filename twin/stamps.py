@@ -71,6 +71,19 @@ class View:
             return NOTHING
         return int(together[:, 0].max()), int(together[:, 1].max())
 
+    def there(self, box: BBox) -> NDArray[np.int64]:
+        """The rows that are visible and whose box meets this one, ascending."""
+        found = [self._there(part.astuple()) for part in box.parts()]
+        return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+
+    def _there(self, box: tuple[float, float, float, float]) -> NDArray[np.int64]:
+        west, south, east, north = box
+        b = self.blocks
+        near = (b[:, 0] <= east) & (b[:, 1] <= north) & (b[:, 2] >= west) & (b[:, 3] >= south)
+        rows = self._candidates(np.flatnonzero(near))
+        rows = rows[self.visible[rows]]
+        return rows[meets(self.rows, rows, box)]
+
     def _candidates(self, blocks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of some blocks, and those that came after the last sorting."""
         inside = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
