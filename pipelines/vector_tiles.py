@@ -167,7 +167,7 @@ def _fitting(
     by_size = held[np.argsort(-_extent(shapes[held]), kind="stable")]
     while True:
         mine = np.sort(by_size)
-        body = mvt.encode(layer, shapes[mine], rows.take(pa.array(mine)))
+        body = mvt.encode(layer, shapes[mine], rows if len(mine) == len(rows) else rows.take(pa.array(mine)))
         weight = len(body) if len(body) <= HEAVIEST else len(zlib.compress(body, 1))
         if weight <= HEAVIEST or len(by_size) < 2:
             return body, len(mine)

@@ -8,6 +8,7 @@ in zig-zag code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,8 @@ POINT, LINE, POLYGON = 1, 2, 3
 MOVE, DRAW, CLOSE = 1, 2, 7
 SINGLE: Final = 3
 """The last of shapely's types that are not made of others."""
+SHORT: Final = 1 << 14
+"""Lengths below it take up to two bytes."""
 SMALLEST: Final = 4.0
 """Grid units squared below which a polygon is not drawn; a line is dropped below its root."""
 TOLERANCE: Final = 1.0
@@ -65,20 +68,28 @@ def encode(name: str, geometries: NDArray[np.object_], properties: pa.Table) -> 
     if not len(order):
         return b""
     kinds = np.repeat([POINT, LINE, POLYGON], [len(one) for one, _ in found])[order]
-    shapes = ragged.joined([shape for _, shape in found]).take(order)
-    names, values, tags = _tags(properties.take(pa.array(owners[order])))
+    shapes = ragged.joined([shape for _, shape in found])
+    if (np.diff(order) != 1).any():
+        shapes = shapes.take(order)
+    names, values, tags = _tags(_picked(properties, owners[order]))
     features = ragged.woven([
-        b"\x12", _sized(tags), b"\x18", ragged.alike(kinds[:, None]), b"\x22", _sized(shapes),
+        b"\x12", _sizes(tags.lengths), tags, b"\x18", ragged.alike(kinds[:, None]),
+        b"\x22", _sizes(shapes.lengths), shapes,
     ])  # fmt: skip
     body = [
         _field(1, name.encode()),
-        ragged.woven([b"\x12", _sized(features)]).flat.tobytes(),
+        ragged.woven([b"\x12", _sizes(features.lengths), features]).flat.tobytes(),
         *(_field(3, n.encode()) for n in names),
-        ragged.woven([b"\x22", _sized(values)]).flat.tobytes() if len(values) else b"",
+        *values,
         b"\x28" + varint(EXTENT),
         b"\x78\x02",
     ]
     return _field(3, b"".join(body))
+
+
+def _picked(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    """Some rows, most often all."""
+    return table if np.array_equal(rows, np.arange(len(table))) else table.take(pa.array(rows))
 
 
 def grid(geometries: NDArray[np.object_], smallest: float = SMALLEST) -> NDArray[np.object_]:
@@ -292,30 +303,30 @@ def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], Ragged]:
     return rings.owner[opens], _packed(out, words)
 
 
-def _tags(rows: pa.Table) -> tuple[list[str], Ragged, Ragged]:
-    """Keys, encoded values, and each feature's packed tags."""
+def _tags(rows: pa.Table) -> tuple[list[str], list[bytes], Ragged]:
+    """Keys, value fields (spec 4.4) one column after the other, and each feature's packed tags."""
     names: list[str] = []
-    values: list[Ragged] = []
+    values: list[bytes] = []
     columns: list[NDArray[np.int64]] = []
     count = 0
     for name in rows.column_names:
-        found = _values(rows[name])
-        if found is None:
+        coded = _coded(rows[name])
+        if coded is None:
             continue
-        codes, distinct = found
+        codes = np.asarray(coded.indices.fill_null(-1), np.int64)
         columns += [np.where(codes < 0, -1, len(names)), np.where(codes < 0, -1, codes + count)]
         names.append(name)
-        values.append(distinct)
-        count += len(distinct)
+        values.append(_values(coded.dictionary))
+        count += len(coded.dictionary)
     if not columns:
-        return [], ragged.NONE, ragged.alike(np.empty((rows.num_rows, 0), np.uint8))
+        return [], [], ragged.alike(np.empty((rows.num_rows, 0), np.uint8))
     flat = np.column_stack(columns)
     held = flat >= 0
-    return names, ragged.joined(values), _packed(flat[held].astype(np.uint32), held.sum(axis=1))
+    return names, values, _packed(flat[held].astype(np.uint32), held.sum(axis=1))
 
 
-def _values(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], Ragged] | None:
-    """Each row's place among the column's distinct values, -1 for null, and those encoded; None: not for tiles."""
+def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray | None:
+    """Each row's place among the column's distinct values of text, float64, int64 or truth; None: not for tiles."""
     kind = column.type
     if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
         column = pc.cast(column, pa.float64())
@@ -325,33 +336,51 @@ def _values(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], Ragged] | None:
         column = pc.cast(column, pa.int64())
     elif not pa.types.is_boolean(kind):
         column = pc.cast(column, pa.string())
-    coded = column.combine_chunks().dictionary_encode()
-    return np.asarray(coded.indices.fill_null(-1), np.int64), _encoded(coded.dictionary)
+    return column.combine_chunks().dictionary_encode()
 
 
-def _encoded(distinct: pa.Array) -> Ragged:
-    """Value messages (spec 4.4) of text, float64, int64 or truth values."""
+def _values(distinct: pa.Array) -> bytes:
+    """Value messages (spec 4.4) as fields of the layer."""
+    if not len(distinct):
+        return b""
     if pa.types.is_string(distinct.type):
-        offsets = np.frombuffer(distinct.buffers()[1], np.int32)[distinct.offset :][: len(distinct) + 1]
-        data = distinct.buffers()[2]
-        held = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
-        flat = held[offsets[0] : offsets[-1]]
-        text = Ragged(flat=flat, lengths=np.diff(offsets).astype(np.int64))
-        return ragged.woven([b"\x0a", _sized(text)])
+        texts = distinct.cast(pa.binary())
+        sizes = np.asarray(pc.binary_length(texts)).astype(np.int64)
+        whole = sizes + 1 + _lengths(sizes.astype(np.uint32))
+        return ragged.woven([b"\x22", _sizes(whole), b"\x0a", _sizes(sizes), texts]).flat.tobytes()
     numbers = np.asarray(distinct)
     if pa.types.is_floating(distinct.type):
-        return ragged.woven([b"\x19", ragged.alike(numbers.astype("<f8").view(np.uint8).reshape(-1, 8))])
+        return _fields(b"\x19", numbers.astype("<f8").view(np.uint8).reshape(-1, 8))
     if pa.types.is_boolean(distinct.type):
-        return ragged.woven([b"\x38", ragged.alike(numbers.astype(np.uint8)[:, None])])
+        return _fields(b"\x38", numbers.astype(np.uint8)[:, None])
     # sint64 in zig-zag code
     coded = ((numbers << 1) ^ (numbers >> 63)).astype(np.uint64)
-    return ragged.woven([b"\x30", Ragged(flat=varints(coded), lengths=_lengths(coded))])
+    lengths = _lengths(coded)
+    if (lengths == lengths[0]).all():
+        return _fields(b"\x30", varints(coded).reshape(len(coded), -1))
+    mixed = Ragged(flat=varints(coded), lengths=lengths)
+    return ragged.woven([b"\x22", _sizes(lengths + 1), b"\x30", mixed]).flat.tobytes()
 
 
-def _sized(pieces: Ragged) -> Ragged:
-    """Each piece behind its length."""
-    sizes = pieces.lengths.astype(np.uint32)
-    return ragged.woven([Ragged(flat=varints(sizes), lengths=_lengths(sizes)), pieces])
+def _fields(tag: bytes, rows: NDArray[np.uint8]) -> bytes:
+    """Value messages of one length: each a row of an (n, k) array, behind its tag."""
+    out = np.empty((len(rows), rows.shape[1] + 3), np.uint8)
+    out[:, :3] = np.frombuffer(b"\x22" + bytes([rows.shape[1] + 1]) + tag, np.uint8)
+    out[:, 3:] = rows
+    return out.tobytes()
+
+
+def _sizes(lengths: NDArray[np.int64]) -> pa.Array:
+    """(n,) binary: lengths as varints, most of which are short and looked up."""
+    if lengths.max(initial=0) < SHORT:
+        return _short().take(pa.array(lengths))
+    sizes = lengths.astype(np.uint32)
+    return Ragged(flat=varints(sizes), lengths=_lengths(sizes)).array
+
+
+@cache
+def _short() -> pa.Array:
+    return pa.array([varint(n) for n in range(SHORT)], pa.binary())
 
 
 def _packed(values: NDArray[np.uint32], counts: NDArray[np.int64]) -> Ragged:

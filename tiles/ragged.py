@@ -52,10 +52,14 @@ def joined(parts: Sequence[Ragged]) -> Ragged:
     )
 
 
-def woven(pieces: Sequence[Ragged | bytes]) -> Ragged:
+def woven(pieces: Sequence[Ragged | pa.Array | bytes]) -> Ragged:
     """Runs made of pieces: the first run of each, then the second of each, and so on; bytes stand in every run."""
-    parts = [p.array if isinstance(p, Ragged) else pa.scalar(p, pa.binary()) for p in pieces]
+    parts = [p.array if isinstance(p, Ragged) else _constant(p) for p in pieces]
     return _ragged(pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.binary())))
+
+
+def _constant(piece: pa.Array | bytes) -> pa.Array | pa.Scalar:
+    return pa.scalar(piece, pa.binary()) if isinstance(piece, bytes) else piece
 
 
 def _ragged(found: pa.Array) -> Ragged:
