@@ -75,7 +75,7 @@ def test_an_edit_through_one_is_in_the_others_items_and_tile_at_the_next_request
         before, etag = drawn(reader)
         ident = post(writer, f"event {n}")
         assert reader.get(f"{ITEMS}/{ident}").status_code == 200
-        assert ident in {f["id"] for f in reader.json(ITEMS)["features"]}
+        assert ident in {f["id"] for f in reader.json(f"{ITEMS}?limit=1000")["features"]}
         after, changed = drawn(reader)
         assert after == before + 1
         assert changed != etag
