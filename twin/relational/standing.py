@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 ASKED: Final = 3
 """A layer is taken into memory when it is asked so often."""
+PATIENCE: Final = 10_000
+"""As often again before one that proved too large is tried once more."""
 MOST_BYTES: Final = 512 << 20
 """Of all layers together; those that were asked longest ago go first."""
 ROW_BYTES: Final = 200
@@ -99,8 +101,8 @@ class Standings:
         self._kept.clear()
 
     def _wanted(self, name: str) -> bool:
-        self._asked[name] = self._asked.get(name, 0) + 1
-        return self._asked[name] >= ASKED or not self.aside
+        asked = self._asked[name] = self._asked.get(name, 0) + 1
+        return asked >= ASKED or (asked > 0 and not self.aside)
 
     def _begin(self, held: Held) -> None:
         with self._lock:
@@ -156,6 +158,7 @@ class Standings:
 
     def _keep(self, held: Held, standing: Standing) -> Standing | None:
         if standing.bytes > MOST_BYTES:
+            self._asked[held.layer.id] = -PATIENCE
             return None
         with self._lock:
             self._kept[held.layer.id] = Kept(held=held, standing=standing)

@@ -15,7 +15,9 @@ from store_support import LAYER, POSTGIS_STANDING, STORES, Clock, batch, day, de
 
 from twin.duckdb.store import DuckDBStore
 from twin.model import BBox, Mode, Op, Property, Query, Window
+from twin.relational import standing
 from twin.space import hilbert_range
+from twin.standing import block
 from twin.store import Store
 
 COUNT = 3_000
@@ -85,4 +87,18 @@ def test_it_answers_as_the_plain_store(opener: Callable[..., Store], clock: Cloc
     same()
     write(houses(3, range(0, COUNT, 5)), Mode.SNAPSHOT)
     same()
+    store.close()
+
+
+def test_a_layer_too_large_is_not_read_again_and_again(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(standing, "ROW_BYTES", 0)
+    loads: list[int] = []
+    monkeypatch.setattr(standing, "block", lambda table: loads.append(len(table)) or block(table))
+    store = STORES["duckdb, standing"](tmp_path, clock)
+    store.write(LAYER, [batch(houses(1, range(COUNT)), **TYPES)], delivered(day(2020)))
+    assert {store.count(query(ids=("h0-0",))) for _ in range(5)} == {1}
+    assert loads.count(COUNT) == 1
     store.close()

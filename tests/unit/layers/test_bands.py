@@ -26,7 +26,9 @@ def test_no_triangle_crosses_the_level_and_the_area_is_what_it_was(seed):
     before, after = area(points, indices).sum(axis=0), area(moved, done.indices).sum(axis=0)
     assert after == pytest.approx(before, abs=0.1)
     lengths = np.linalg.norm(points[sides[:, 0]] - points[sides[:, 1]], axis=1).sum()
-    assert np.linalg.norm(np.diff(moved[done.edges], axis=1), axis=2).sum() == pytest.approx(lengths, abs=0.05)
+    assert np.linalg.norm(np.diff(moved[done.edges], axis=1), axis=2).sum() == pytest.approx(
+        lengths, abs=0.05
+    )
 
 
 def test_outlines_stay_sides_of_triangles():
