@@ -86,7 +86,11 @@ def rounds(tmp_path: Path, times: int) -> None:
     try:
         resumed = {p: server.get(p).content for p in paths}
         assert {p.suffix for p in (home / "cache").rglob("*") if p.is_file()} == {".gz"}
-        shutil.rmtree(home / "cache")
+    finally:
+        stop(server)
+    shutil.rmtree(home / "cache")
+    server = start(home)
+    try:
         assert {p: server.get(p).content for p in paths} == resumed
     finally:
         stop(server)
