@@ -19,6 +19,7 @@ from shapely.geometry import mapping
 
 from tiles import json_columns, json_geometry, rows
 from tiles.format import Format, Page
+from twin.table import whole
 
 plain = json_columns.plain
 MEDIA_TYPE = "application/geo+json"
@@ -100,7 +101,7 @@ def geometries(table: pa.Table) -> pa.Array:
     """(n,) string: GeoJSON geometries; null where there is none or the column was not asked for."""
     if "geom" not in table.column_names:
         return pa.nulls(len(table), pa.string())
-    return json_geometry.texts(table["geom"].combine_chunks())
+    return json_geometry.texts(whole(table["geom"]))
 
 
 FORMAT = Format(name="json", media_type=MEDIA_TYPE, encode=encode, suffix=".geojson", body_links=True)

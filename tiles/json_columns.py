@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from twin.model import OPEN
+from twin.table import whole
 
 PLAIN: Final = np.array([byte >= 0x20 and byte not in b'"\\' for byte in range(256)])
 """Bytes that stand in a JSON text as they are (RFC 8259, 7)."""
@@ -21,7 +22,7 @@ Parts = tuple[str, pa.Array, str]
 
 def texts(column: pa.ChunkedArray) -> Parts:
     """(n,) values as JSON; a text that is null stands for missing, NaN and the infinities."""
-    values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    values = whole(column)
     kind = values.type
     if pa.types.is_string(kind):
         return _quoted(values)

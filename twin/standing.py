@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from twin.cql2.columns import which
 from twin.extents import touches
 from twin.model import BBox, Query, Window
+from twin.table import whole
 
 HULL: Final = 512
 """Rows that share a box around their boxes."""
@@ -293,11 +294,6 @@ def _turned(block: Block, rows: Rows, query: Query) -> Rows:
         least = np.argpartition(ranks, limit)[:limit]
         rows, ranks = rows[least], ranks[least]
     return rows[np.argsort(ranks)]
-
-
-def whole(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[Any]:

@@ -114,6 +114,11 @@ def cast(values: pa.ChunkedArray, to: ColumnType) -> pa.ChunkedArray:
     return values if values.type == arrow else values.cast(arrow)
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def _flattened(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(values.type):
         return values.cast(values.type.value_type)
