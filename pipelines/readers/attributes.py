@@ -53,8 +53,13 @@ def types(rows: Iterable[Mapping[str, Any]], known: Mapping[str, Type] | None = 
 
 def columns(rows: Sequence[Mapping[str, Any]], named: Mapping[str, Type]) -> dict[str, pa.Array]:
     """The attributes of rows as typed columns; a name that the twin keeps for itself gets a `_` behind it."""
+    return {own_name(name): values for name, values in typed(rows, named).items()}
+
+
+def typed(rows: Sequence[Mapping[str, Any]], named: Mapping[str, Type]) -> dict[str, pa.Array]:
+    """The attributes of rows as typed columns under their own names."""
     return {
-        own_name(name): pa.array([_value(row.get(name), kind) for row in rows], ARROW[kind])
+        name: pa.array([_value(row.get(name), kind) for row in rows], ARROW[kind])
         for name, kind in named.items()
     }
 

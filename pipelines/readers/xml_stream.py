@@ -22,6 +22,19 @@ INCLUDE: Final = "{http://www.w3.org/2001/XInclude}include"
 def members(path: Path) -> Iterator[Element]:
     """The root as soon as it begins, then each of its children when it is complete; a child is gone after it.
 
+    Raises: as `events`.
+    """
+    for event, element, depth in events(path):
+        if event == "start" and depth == 0:
+            yield element
+        elif event == "end" and depth == 1:
+            yield element
+            forget(element)
+
+
+def events(path: Path) -> Iterator[tuple[str, Element, int]]:
+    """`start` and `end` of each element with the number of elements around it; the caller forgets what it has.
+
     Raises:
         UnsafeContent: a DOCTYPE, an XInclude, more than 256 levels.
         TooLarge: a text of more than 10 MB.
@@ -30,20 +43,18 @@ def members(path: Path) -> Iterator[Element]:
     depth = 0
     try:
         for event, element in _events(path):
-            if event == "start":
-                if depth == 0:
-                    _refuse_doctype(element, path.name)
-                    yield element
-                if element.tag == INCLUDE:
-                    raise UnsafeContent(
-                        f"{path.name}: an xi:include at line {element.sourceline}; none is followed"
-                    )
-                depth += 1
+            if event == "end":
+                depth -= 1
+                yield event, element, depth
                 continue
-            depth -= 1
-            if depth == 1:
-                yield element
-                _forget(element)
+            if depth == 0:
+                _refuse_doctype(element, path.name)
+            if element.tag == INCLUDE:
+                raise UnsafeContent(
+                    f"{path.name}: an xi:include at line {element.sourceline}; none is followed"
+                )
+            yield event, element, depth
+            depth += 1
     except etree.XMLSyntaxError as error:
         raise _refusal(path.name, error) from error
 
@@ -76,10 +87,11 @@ def _events(path: Path) -> Iterator[tuple[str, Element]]:
 def _refuse_doctype(root: Element, name: str) -> None:
     info = root.getroottree().docinfo
     if info.doctype or info.internalDTD is not None:
-        raise UnsafeContent(f"{name}: it has a DOCTYPE; city models have none and entities are not read")
+        raise UnsafeContent(f"{name}: it has a DOCTYPE; geographic data has none, and entities are not read")
 
 
-def _forget(element: Element) -> None:
+def forget(element: Element) -> None:
+    """Free an element that has been read, and those before it under the same parent."""
     element.clear(keep_tail=False)
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:
