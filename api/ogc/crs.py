@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from twin import space
 from twin.errors import OutsideCRSArea, UnknownCRS
 from twin.model import BBox
+from twin.own_systems import Move
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 CRS84H = "http://www.opengis.net/def/crs/OGC/0/CRS84h"
@@ -84,7 +85,7 @@ def encode(geometries: NDArray[np.object_], target: Target, *, x_first: bool = F
     return np.asarray(shapely.transform(geometries, lambda xyz: _columns(to, xyz, flip=flip), include_z=True))
 
 
-def _columns(to: pyproj.Transformer, xyz: NDArray[np.float64], *, flip: bool) -> NDArray[np.float64]:
+def _columns(to: Move, xyz: NDArray[np.float64], *, flip: bool) -> NDArray[np.float64]:
     x, y = to.transform(xyz[:, 0], xyz[:, 1])
     return np.column_stack([y, x, xyz[:, 2]] if flip else [x, y, xyz[:, 2]])
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from twin import space
 from twin.errors import InvalidFilter
+from twin.own_systems import Move
 
 SAFE: Final = 2**53
 """Whole numbers below it are the same as integers and as floats."""
@@ -164,7 +165,7 @@ def _shape(read: shapely.Geometry, said: str, crs: pyproj.CRS | None, *, ordered
     return Shape(wkb=shapely.to_wkb(read))
 
 
-def _moved(to: pyproj.Transformer, xyz: NDArray[np.float64], *, flip: bool) -> NDArray[np.float64]:
+def _moved(to: Move, xyz: NDArray[np.float64], *, flip: bool) -> NDArray[np.float64]:
     x, y = (xyz[:, 1], xyz[:, 0]) if flip else (xyz[:, 0], xyz[:, 1])
     return np.column_stack([*to.transform(x, y), *xyz[:, 2:].T])
 
