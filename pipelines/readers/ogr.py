@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyproj
 from pyogrio.errors import DataLayerError, DataSourceError, FieldError
 
 from pipelines.readers.columns import freed
+from pipelines.readers.curves import straightened
 from pipelines.readers.reader import Options, Part
 from pipelines.readers.stated import crs_of
 from twin import space
@@ -40,6 +41,10 @@ class Table:
     fids: bool = False
     """Whether the row numbers of the format come along: they are stable only where the caller says so."""
     notes: tuple[str, ...] = ()
+    shaped: Callable[[pa.Table], pa.Table] | None = None
+    """What a format does to its rows (with `geom` and `row`) beside what all have in common."""
+    crs: pyproj.CRS | None = None
+    """What the caller knows the file to state, where GDAL does not."""
 
 
 def starts(path: Path, magic: bytes) -> bool:
@@ -62,7 +67,7 @@ def part(table: Table, options: Options) -> Part:
     """
     with _told(table.path):
         about = pyogrio.read_info(table.path, layer=table.name, encoding=table.encoding)
-    stated = space.crs(about["crs"]) if about["crs"] else None
+    stated = table.crs or (space.crs(about["crs"]) if about["crs"] else None)
     crs, notes = crs_of(table.path.name, stated, options)
     count = about["features"]
     asked = replace(table, fids=bool(about["fid_column"]) and about["fid_column"] in options.columns.values())
@@ -90,14 +95,15 @@ def _batches(table: Table, crs: pyproj.CRS) -> Iterator[Batch]:
         geometry = about["geometry_name"] or "wkb_geometry"
         row = 0
         for rows in stream:
-            yield Batch(table=_table(pa.Table.from_batches([rows]), geometry, row), crs=crs)
+            made = _table(pa.Table.from_batches([rows]), geometry, row)
+            yield Batch(table=table.shaped(made) if table.shaped else made, crs=crs)
             row += rows.num_rows
 
 
 def _table(rows: pa.Table, geometry: str, first: int) -> pa.Table:
     others = [n for n in rows.column_names if n != geometry]
     named = rows.select(others).rename_columns(freed(others))
-    blobs = rows[geometry].cast(pa.binary())
+    blobs = straightened(rows[geometry].cast(pa.binary()))
     return named.append_column("geom", blobs).append_column(
         "row", pa.array(np.arange(first, first + rows.num_rows))
     )
