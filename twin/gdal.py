@@ -40,6 +40,9 @@ def close_doors() -> None:
     os.environ["GDAL_SKIP"] = ",".join((*INDIRECT, *NETWORK))
     os.environ["CPL_VSIL_CURL_ALLOWED_EXTENSIONS"] = "{none}"
     os.environ["OGR_SQLITE_LOAD_EXTENSIONS"] = "NO"
+    os.environ["GML_DOWNLOAD_SCHEMA"] = "NO"
+    # Without a schema GDAL would read the code 007 as the number 7; pipelines/readers/features_gml.py decides.
+    os.environ["GML_FIELDTYPES"] = "ALWAYS_STRING"
 
 
 def plain(name: str) -> str:

@@ -73,9 +73,9 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
 
 
 def claims(path: Path) -> bool:
-    """Whether the file is named as GML or begins like a CityGML model."""
+    """Whether the file begins like a CityGML model."""
     with path.open("rb") as file:
-        return path.suffix.lower() != ".xml" or b"opengis.net/citygml" in file.read(1 << 16)
+        return path.suffix.lower() == ".citygml" or b"opengis.net/citygml" in file.read(1 << 16)
 
 
 def _model(path: Path, options: Options) -> Iterator[Part]:
