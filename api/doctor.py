@@ -13,7 +13,7 @@ from api.access import oidc
 from api.home import STATIC, opened
 from api.limits import machine
 from pipelines import ingest
-from twin import stores
+from twin import own_systems, stores
 from twin.audit import SQLiteLog
 from twin.errors import TwinError
 from twin.policy import Policy
@@ -68,8 +68,26 @@ def _private(settings: Settings) -> Iterator[Finding]:
         yield Finding(what="home's mode", fine=not mode, detail=detail)
 
 
+def _profiles(settings: Settings) -> Iterator[Finding]:
+    """The site's own coordinate systems: whether each can be read, and by nobody else."""
+    own_systems.use(settings.profiles)
+    for name in own_systems.names():
+        path = settings.profiles / f"{name}.toml"
+        try:
+            own_systems.find(name)
+        except TwinError as error:
+            yield Finding(what=f"CRS profile {name}", fine=False, detail=str(error))
+            continue
+        mode = path.stat().st_mode & 0o077
+        detail = (
+            f"others can read its parameters: chmod 600 {path}" if mode else "well-formed, its owner's alone"
+        )
+        yield Finding(what=f"CRS profile {name}", fine=not mode, detail=detail)
+
+
 def _access(settings: Settings) -> Iterator[Finding]:
     yield from _private(settings)
+    yield from _profiles(settings)
     rules = Rules.load(settings.home)
     yield Finding(what="access", fine=rules.problem is None, detail=access.told(rules, settings))
     yield _names(settings)

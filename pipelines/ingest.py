@@ -59,6 +59,8 @@ def _read(requests: Sequence[Request], settings: Settings, aside: str) -> Iterat
     job = {
         "memory_mb": settings.reader_memory_mb,
         "seconds": settings.reader_seconds,
+        # The place alone: a profile's parameters go from its file into the reading process and nowhere else.
+        "profiles": str(settings.profiles),
         "requests": [reading.said(r) for r in requests],
     }
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": aside}
@@ -88,7 +90,7 @@ def ingest(
 def take(store: Store, part: Prepared, settings: Settings, progress: Progress = quiet) -> Report:
     """Take one delivery: its files, its rows in one commit, then its observations."""
     for name, path in part.assets.items():
-        _settle(Path(path), settings.rasters, name)
+        settle(Path(path), settings, name)
     layer = continued(store, part.layer)
     report = store.write(layer, _watched(part, progress), part.delivery, place=describe)
     if part.observations is None:
@@ -157,12 +159,15 @@ def _watched(part: Prepared, progress: Progress) -> Iterator[Batch]:
         yield batch
 
 
-def _settle(path: Path, folder: Path, name: str) -> None:
-    """Move a file to its place in the twin, whole or not at all."""
-    target = folder / name
+def settle(path: Path, settings: Settings, name: str) -> None:
+    """Move a file, or a folder that bears the name of its content, to its place in the twin, whole or not at all."""
+    room = settings.rasters if name.endswith(".tif") else settings.tilesets
+    target = room / name
     if target.name != name or name.startswith("."):
         raise errors.ForbiddenReference(f"{name[:100]!r} is no name of a file in the twin")
     target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and target.exists():
+        return  # the same content came before
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.move(path, aside)
     aside.replace(target)

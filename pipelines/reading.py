@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from layers.kind import Kind
 from pipelines import frames
 from pipelines.frames import Prepared
 from pipelines.readers.reader import Options, Part, Reader
-from twin import registry
+from twin import own_systems, registry
 from twin.errors import (
     ForbiddenReference,
     InvalidParameter,
@@ -39,6 +39,7 @@ from twin.errors import (
     UnsupportedFormat,
 )
 from twin.model import Column, Delivery, Geometry, Layer, Mode, Titles
+from twin.own_systems import SHIFTS, OwnSystem
 from twin.place import to_crs84
 from twin.table import Batch, columns_of
 from twin.wkb import classes
@@ -70,7 +71,8 @@ class Request:
     nodata: Mapping[str, str] = field(default_factory=dict)
     mode: Mode = Mode.SNAPSHOT
     source: str = SOURCE
-    at: tuple[float, float] | None = None
+    at: tuple[float, ...] | None = None
+    offset: float | None = None
     tz: str | None = None
     encoding: str | None = None
     repair: str | None = None
@@ -93,10 +95,19 @@ def prepare(request: Request) -> Iterator[Prepared]:
     """
     paths = tuple(_local(path) for path in request.paths)
     reader = reader_for(paths[0], request)
+    _fitting(reader, request)
     groups = [paths] if reader.together else [(path,) for path in paths]
     for group in groups:
         for part in reader.read(group, _options(request)):
             yield _prepared(part, reader, group, request)
+
+
+def _fitting(reader: Reader, request: Request) -> None:
+    """Raises InvalidParameter for what this reader would not look at."""
+    if not reader.placed and (request.offset is not None or len(request.at or ()) > 2):
+        raise InvalidParameter(
+            f"--offset and a height in --at are for meshes and point clouds, not for {reader.title}"
+        )
 
 
 def _local(name: str) -> Path:
@@ -121,7 +132,9 @@ def reader_for(path: Path, request: Request) -> Reader:
     Raises:
         UnsupportedFormat: none fits; says which suffixes are read.
     """
-    name = path.name.lower()
+    name = path.resolve().name.lower()
+    if path.is_dir():
+        return _folder_reader(path, name)
     fits = [(s, r) for r in readers().values() for s in r.suffixes if name.endswith(s)]
     if request.kind == "sensors":
         fits = [(s, r) for s, r in fits if r.name == "sensors"] or fits
@@ -134,12 +147,23 @@ def reader_for(path: Path, request: Request) -> Reader:
     return (claiming or [r for r in candidates if r.claims is None] or candidates)[0]
 
 
+def _folder_reader(path: Path, name: str) -> Reader:
+    taking = [r for r in readers().values() if r.folders]
+    fits = [r for r in taking if any(name.endswith(s) for s in r.suffixes)]
+    fits = fits or [r for r in taking if r.claims is not None and r.claims(path)]
+    if not fits:
+        titles = ", ".join(r.title for r in taking)
+        raise UnsupportedFormat(f"the folder {path.name[:200]!r} is no source; folders are read as {titles}")
+    return fits[0]
+
+
 def _options(request: Request) -> Options:
     return Options(
         kind=request.kind or request.known_kind,
         crs=request.crs,
         vertical=request.vertical,
         at=request.at,
+        offset=request.offset,
         tz=request.tz,
         encoding=request.encoding,
         columns=request.columns,
@@ -157,13 +181,14 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
 
     def conformed() -> Iterator[Batch]:
         for batch in itertools.chain([first], part.batches):
-            yield conform(
+            done = conform(
                 to_crs84(batch) if batch.crs is not None else batch,
                 kind,
-                columns=request.columns if not part.name else {},
+                columns={} if part.name else _left(request.columns, part),
                 nodata=request.nodata if not part.name else {},
                 repair=request.repair is not None,
             )
+            yield _located(done, batch, part.cell) if part.cell else done
 
     # The first conformed batch tells the layer's columns; the rest streams.
     rest = counted(conformed()) if kind.geometry == "Geometry" else conformed()
@@ -184,6 +209,18 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
         rows=part.rows,
         assets={name: str(path) for name, path in part.assets.items()},
     )
+
+
+def _left(columns: Mapping[str, str], part: Part) -> dict[str, str]:
+    """What the caller says of columns, without what the reader has seen to."""
+    return {target: source for target, source in columns.items() if target not in part.used}
+
+
+def _located(done: Batch, read: Batch, cell: Callable[[int | str, str], str]) -> Batch:
+    """The batch whose refusals since it was read say in which cell; those of the reader say so themselves."""
+    new = done.rejected[len(read.rejected) :]
+    told = (replace(r, reason=f"{cell(r.row, r.column)}: {r.reason}") for r in new)
+    return replace(done, rejected=(*read.rejected, *told))
 
 
 def _kind(part: Part, first: Batch, request: Request) -> tuple[Kind, str]:
@@ -245,6 +282,8 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
     extra: dict[str, Any] = dict(part.extra)
     if request.visible is not None:
         extra["visible"] = request.visible
+    if isinstance(crs, OwnSystem) and crs.name in SHIFTS:
+        extra["converted_from"] = crs.name
     return Layer(
         id=name,
         kind=kind.name,
@@ -279,7 +318,7 @@ def _title(part: Part, kind: Kind, request: Request, name: str) -> Titles:
 
 def _described(column: Column, own: Mapping[str, Column]) -> Column:
     known = own.get(column.name)
-    return column if known is None else replace(known, type=known.type)
+    return replace(column, unit=naming.unit(column.name)) if known is None else known
 
 
 def _geometry(kind: Kind, head: Batch) -> Geometry:
@@ -288,7 +327,7 @@ def _geometry(kind: Kind, head: Batch) -> Geometry:
 
 def authority(crs: Any) -> str:
     """The authority code of a CRS, else its name."""
-    found = crs.to_authority(min_confidence=70)
+    found = None if isinstance(crs, OwnSystem) else crs.to_authority(min_confidence=70)
     return ":".join(found) if found else str(crs.name)
 
 
@@ -296,6 +335,7 @@ def main() -> None:
     """The reading process: requests in, frames out."""
     job = orjson.loads(sys.stdin.buffer.read())
     limit(job["memory_mb"], job["seconds"])
+    own_systems.use(Path(job["profiles"]))
     out = sys.stdout.buffer
     # GDAL and PROJ print where they like: keep standard output for the frames alone.
     sys.stdout = sys.stderr

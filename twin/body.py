@@ -95,8 +95,11 @@ Move = Callable[[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.flo
 """(n,) x and y to (n,) longitude and latitude."""
 
 
-def moved(blocks: pa.Array, move: Move) -> pa.Array:
-    """A column of bodies in another horizontal CRS, all vertices moved at once; heights and nulls stay.
+def moved(blocks: pa.Array, move: Move, *, up: float = 1.0) -> pa.Array:
+    """A column of bodies in another horizontal CRS, all vertices moved at once; nulls stay.
+
+    Args:
+        up: what heights are multiplied by.
 
     Raises:
         InvalidGeometry: a block is not a body.
@@ -105,6 +108,7 @@ def moved(blocks: pa.Array, move: Move) -> pa.Array:
     known = [b for b in bodies if b is not None]
     vertices = np.concatenate([np.empty((0, 3)), *(b.vertices for b in known)])
     vertices[:, 0], vertices[:, 1] = move(vertices[:, 0], vertices[:, 1])
+    vertices[:, 2] *= up
     ends = np.cumsum([len(b.vertices) for b in known])
     shifted = iter(np.split(vertices, ends[:-1])) if known else iter(())
     return pa.array(

@@ -11,7 +11,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from twin import gazetteer, space
+from twin import crs_advice, gazetteer, space
 from twin.body import moved as moved_bodies
 from twin.model import BBox
 from twin.quarantine import blobs, geometries, refuse, with_geometries, wkt
@@ -24,7 +24,7 @@ SAME: Final = ("OGC:CRS84", "EPSG:4326", "EPSG:4979")
 
 
 def to_crs84(batch: Batch, *, crs: pyproj.CRS | None = None) -> Batch:
-    """The batch in CRS84, z unchanged.
+    """The batch in CRS84, z as it is or, where the CRS states feet or depths, in metres upwards.
 
     Impossible positions (not finite, off the globe, metres read as degrees) go to `rejected`; possible ones
     outside the CRS's area of use stay, with a loud note that says where they came to lie.
@@ -44,7 +44,12 @@ def to_crs84(batch: Batch, *, crs: pyproj.CRS | None = None) -> Batch:
         faults |= {row: hint(source, before[at]) for row, at in _first(owners, wrong).items()}
     bad = np.zeros(len(shapes), bool)
     bad[list(faults)] = True
-    notes = (*batch.notes, *_outside(batch, source, lonlat[~bad[owners]], owners[~bad[owners]]))
+    there = ~bad[owners]
+    notes = (
+        *batch.notes,
+        *_said(source, lonlat),
+        *_outside(batch, source, shapely.get_coordinates(sound)[there], lonlat[there], owners[there]),
+    )
     raw = blobs(batch.table)
     batch = replace(batch, crs=None, notes=notes)
     placed = batch if moved is sound else with_geometries(batch, moved)
@@ -52,12 +57,21 @@ def to_crs84(batch: Batch, *, crs: pyproj.CRS | None = None) -> Batch:
     return with_bodies(kept, source)
 
 
+def _said(source: pyproj.CRS, lonlat: NDArray[np.float64]) -> tuple[str, ...]:
+    """How well the places are known, and what became of heights."""
+    known = crs_advice.accuracy(source) if len(lonlat) else None
+    unit = space.metres_up(source)
+    heights = f"heights of {name(source)} are kept as metres upwards: times {unit:.10g}"
+    return (*((known,) if known else ()), *((heights,) if unit != 1.0 and len(lonlat) else ()))
+
+
 def with_bodies(batch: Batch, source: pyproj.CRS) -> Batch:
-    """The batch with its bodies' vertices in CRS84 too, heights unchanged."""
+    """The batch with its bodies' vertices in CRS84 too, heights in metres."""
     table = batch.table
+    up = space.metres_up(source)
     for column, field in enumerate(table.schema):
         if field.name.startswith(BODY) and not _same(source):
-            blocks = moved_bodies(table[field.name], space.to_crs84(source).transform)
+            blocks = moved_bodies(table[field.name], space.to_crs84(source).transform, up=up)
             table = table.set_column(column, field, blocks.cast(field.type))
     return replace(batch, table=table)
 
@@ -75,7 +89,9 @@ def hint(source: pyproj.CRS, position: NDArray[np.float64]) -> str:
     """Why a source position is impossible, and what it may be instead."""
     x, y = (float(v) for v in position)
     if not source.is_geographic:
-        return f"outside-crs-area: x {x:g}, y {y:g} is nowhere in {name(source)}{_projected_hint(x, y)}"
+        return (
+            f"outside-crs-area: x {x:g}, y {y:g} is nowhere in {name(source)}{_projected_hint(source, x, y)}"
+        )
     if max(abs(x), abs(y)) > 360:
         return f"outside-crs-area: {x:g}, {y:g} look like metres, not degrees; name their CRS with --crs"
     if abs(y) > 90:
@@ -84,10 +100,14 @@ def hint(source: pyproj.CRS, position: NDArray[np.float64]) -> str:
     return f"outside-crs-area: longitude {x:g}; longitudes run from -180 to 180"
 
 
-def _projected_hint(x: float, y: float) -> str:
-    zone = int(x // 1_000_000)
-    if 13 <= zone <= 45 and abs(y) < 10_000_000:
-        return f"; the easting begins with what looks like zone number {zone}: another EPSG code has it"
+def _projected_hint(source: pyproj.CRS, x: float, y: float) -> str:
+    if abs(y) < 10_000_000 and (zone := crs_advice.prefix(x)):
+        return (
+            f"; the easting begins with what looks like zone number {zone}, which {crs_advice.of_prefix(zone)} has;"
+            " another EPSG code has it of another datum"
+        )
+    if abs(x) < 1_000_000 and "zone" in source.name:
+        return "; the easting has no zone number: the same zone without one has another EPSG code"
     if abs(x) > 1_500_000 and abs(y) < 1_000_000:
         return "; coordinates look swapped"
     return "; is it another CRS?"
@@ -148,7 +168,7 @@ def _moved(
     solid = shapely.has_z(shapes)
     if not solid.any():
         return shapely.set_coordinates(shapes.copy(), lonlat), lonlat, owners
-    z = shapely.get_coordinates(shapes, include_z=True)[:, 2]
+    z = shapely.get_coordinates(shapes, include_z=True)[:, 2] * space.metres_up(source)
     moved = shapes.copy()
     for mask, width in ((solid, 3), (~solid, 2)):
         mine = mask[owners]
@@ -160,12 +180,18 @@ def _moved(
 @lru_cache(maxsize=64)
 def _same(source: pyproj.CRS) -> bool:
     horizontal = source.sub_crs_list[0] if source.is_compound else source
-    return any(horizontal.equals(space.crs(code), ignore_axis_order=True) for code in SAME)
+    same = any(horizontal.equals(space.crs(code), ignore_axis_order=True) for code in SAME)
+    return same and space.metres_up(source) == 1.0
 
 
 def _outside(
-    batch: Batch, source: pyproj.CRS, lonlat: NDArray[np.float64], owners: NDArray[np.int64]
+    batch: Batch,
+    source: pyproj.CRS,
+    xy: NDArray[np.float64],
+    lonlat: NDArray[np.float64],
+    owners: NDArray[np.int64],
 ) -> tuple[str, ...]:
+    """The loud note where positions lie outside of the CRS's area of use: where that is, and what would fit."""
     area = source.area_of_use
     if area is None:
         return ()
@@ -181,6 +207,7 @@ def _outside(
     i = out[0]
     where = gazetteer.describe(BBox(west=lon[i], south=lat[i], east=lon[i], north=lat[i]))
     row = batch.table["row"][int(owners[i])].as_py() if "row" in batch.table.column_names else int(owners[i])
+    other = crs_advice.other_width(source, xy[out, 0], xy[out, 1])
     return (
-        f"WARNING: rows lie outside the area of use of {name(source)}, {area.name}: row {row} is at {where}",
+        f"WARNING: rows lie outside the area of use of {name(source)}, {area.name}: row {row} is at {where}{other}",
     )

@@ -63,6 +63,16 @@ class Settings:
         return self.home / "rasters"
 
     @property
+    def profiles(self) -> Path:
+        """A site's own coordinate systems: `NAME.toml` (`twin/crs_profiles.py`)."""
+        return self.home / "crs"
+
+    @property
+    def tilesets(self) -> Path:
+        """Meshes and point clouds by content: folders `<sha256>`, archives `<sha256>.3tz` and `.zip`."""
+        return self.home / "tilesets"
+
+    @property
     def cache(self) -> Path:
         """Tiles by key."""
         return self.home / "cache"

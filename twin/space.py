@@ -9,7 +9,9 @@ import pyproj
 from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
 
+from twin import own_systems
 from twin.errors import UnknownCRS
+from twin.own_systems import Move, OwnSystem
 
 A = 6378137.0
 """WGS 84 semi-major axis, metres (EPSG:7030)."""
@@ -21,31 +23,41 @@ HILBERT_BITS = 26
 """Bits an axis: cells of about 0.6 m by 0.3 m; a key has 52 bits."""
 
 
-@lru_cache(maxsize=256)
 def crs(name: str) -> pyproj.CRS:
-    """The CRS of an EPSG code, OGC name or URI, WKT or PROJ string.
+    """The CRS of an EPSG code, OGC name or URI, WKT or PROJ string, GCJ02, BD09, or the name of a profile.
 
     Raises:
-        UnknownCRS: PROJ does not know it; says how to name one.
+        UnknownCRS: PROJ does not know it, or the profile is not well-formed; says how to name one.
     """
+    return own_systems.find(name) or _standard(name)
+
+
+@lru_cache(maxsize=256)
+def _standard(name: str) -> pyproj.CRS:
     try:
         return pyproj.CRS.from_user_input(name)
     except CRSError as error:
+        own = "".join(f", {profile}" for profile in own_systems.names())
         raise UnknownCRS(
-            f"no CRS is known as {name[:200]!r}; name one by EPSG code, for example --crs EPSG:4548"
+            f"no CRS is known as {name[:200]!r}; name one by EPSG code, for example --crs EPSG:4548, or one of"
+            f" GCJ02, BD09{own}"
         ) from error
 
 
 @lru_cache(maxsize=256)
-def to_crs84(source: pyproj.CRS) -> pyproj.Transformer:
+def to_crs84(source: pyproj.CRS) -> Move:
     """What turns positions of a CRS (x before y) into longitude and latitude; z passes unchanged."""
+    if isinstance(source, OwnSystem):
+        return source.moves
     horizontal = source.sub_crs_list[0] if source.is_compound else source
     return pyproj.Transformer.from_crs(horizontal.to_2d(), "OGC:CRS84", always_xy=True)
 
 
 @lru_cache(maxsize=256)
-def from_crs84(target: pyproj.CRS) -> pyproj.Transformer:
+def from_crs84(target: pyproj.CRS) -> Move:
     """What turns longitude and latitude into positions of a CRS, x before y."""
+    if isinstance(target, OwnSystem):
+        return target.moves.turned()
     horizontal = target.sub_crs_list[0] if target.is_compound else target
     return pyproj.Transformer.from_crs("OGC:CRS84", horizontal.to_2d(), always_xy=True)
 
@@ -54,9 +66,20 @@ def vertical_of(source: pyproj.CRS) -> str | None:
     """The vertical datum that a CRS states: an EPSG code, `ellipsoid`, or None when it is 2D."""
     if source.is_compound:
         part = source.sub_crs_list[-1]
+        if metres_up(source) != 1.0:
+            # Heights are kept as metres upwards, so the code, which states feet or depths, is no longer theirs.
+            return f"{part.datum.name if part.datum else part.name} (m)"
         code = part.to_epsg()
         return f"EPSG:{code}" if code else part.name
     return "ellipsoid" if len(source.axis_info) == 3 else None
+
+
+def metres_up(source: pyproj.CRS) -> float:
+    """By what a height of the CRS is multiplied to be metres upwards; 1 where it has no heights."""
+    if not source.is_compound and len(source.axis_info) < 3:
+        return 1.0
+    axis = source.axis_info[-1]
+    return axis.unit_conversion_factor * (-1.0 if axis.direction.lower() == "down" else 1.0)
 
 
 def latitude_first(name: pyproj.CRS) -> bool:

@@ -56,7 +56,7 @@ def parse(value: str, name: str, *, vertical: str | None = None) -> Target:
         raise UnknownCRS(f"{name}={value[:200]!r} is not offered; name one as {uri(4490)}")
     found = space.crs(f"EPSG:{match[1]}")
     stated = space.vertical_of(found)
-    if vertical is not None and stated not in (None, vertical):
+    if vertical is not None and (stated not in (None, vertical) or space.metres_up(found) != 1.0):
         raise UnknownCRS(
             f"{name}={value[:200]!r} states heights of {stated}, the layer's are of {vertical} "
             "and are not converted; name a 2D CRS"

@@ -21,6 +21,7 @@ from rasterio.windows import Window
 from pipelines.readers.reader import Options
 from twin import gdal, space
 from twin.errors import InvalidParameter, MissingPart, TooLarge, UnknownCRS, UnreadableFile, UnsafeContent
+from twin.own_systems import OwnSystem
 
 CELLS = 1 << 31
 """The largest raster that is read, cells times bands."""
@@ -138,7 +139,13 @@ def _crs(path: Path, file: rasterio.DatasetReader, options: Options) -> pyproj.C
         return space.crs(stated)
     if not options.crs:
         raise UnknownCRS(f"no CRS in {path.name} and none given; pass --crs, for example --crs EPSG:4548")
-    return space.crs(options.crs)
+    said = space.crs(options.crs)
+    if isinstance(said, OwnSystem):
+        raise UnknownCRS(
+            f"{path.name}: a raster keeps its grid, so it cannot be in {said.name}; warp it to a CRS with an EPSG"
+            " code first"
+        )
+    return said
 
 
 def _missing(file: rasterio.DatasetReader, options: Options) -> float | None:

@@ -73,3 +73,47 @@ def test_a_possible_place_outside_the_area_of_use_goes_in_with_a_loud_note():
     assert len(done.table) == 1
     assert "WARNING: rows lie outside the area of use of EPSG:4548" in done.notes[0]
     assert "row 0 is at" in done.notes[0]
+
+
+def done_with(crs, *points):
+    return to_crs84(batch([shapely.Point(*p) for p in points]), crs=space.crs(crs))
+
+
+def test_where_the_other_width_of_zone_fits_it_is_named():
+    note = done_with("EPSG:4548", (700000, 4200000)).notes[0]
+    assert "they fit EPSG:4509 (CGCS2000 / Gauss-Kruger CM 117E)" in note
+    assert "85 km NE of Dongying" in note
+    assert "coordinates look swapped" in done_with("EPSG:4548", (4200000, 500000)).notes[0]
+    assert "fit" not in done_with("EPSG:4548", (400000, 1200000)).notes[0]
+
+
+def test_a_zone_number_that_is_there_or_missing_is_told():
+    (row,) = done_with("EPSG:4548", (39500000, 4200000)).rejected
+    assert "zone number 39, which EPSG:4527 has" in row.reason
+    (row,) = done_with("EPSG:4548", (20500000, 4200000)).rejected
+    assert "zone number 20, which EPSG:4498 has" in row.reason
+    (row,) = done_with("EPSG:4527", (500000, 4200000)).rejected
+    assert "no zone number" in row.reason
+
+
+@pytest.mark.parametrize(("code", "name"), [("EPSG:2384", "Xian 1980"), ("EPSG:2436", "Beijing 1954")])
+def test_an_old_datum_says_how_little_is_known_and_what_helps(code, name):
+    (note,) = done_with(code, (500000, 4200000)).notes
+    assert note.startswith(f"WARNING: no parameters between {name} and CGCS2000 are public")
+    assert "100 m and more" in note
+    assert "--crs NAME" in note
+
+
+def test_a_stated_accuracy_is_passed_on_and_a_good_one_is_not_worth_a_word():
+    (note,) = done_with("EPSG:3089", (5000000, 4000000)).notes
+    assert note.endswith("'NAD83 to WGS 84 (1)', whose stated accuracy is 4 m")
+    assert done_with("EPSG:4548", (500000, 4200000)).notes == ()
+    assert done_with("EPSG:2056", (2600000, 1200000)).notes == ()
+
+
+def test_heights_in_feet_and_depths_become_metres_upwards():
+    done = done_with("EPSG:2263+6360", (980000, 200000, 100.0))
+    assert shapes(done)[0].z == pytest.approx(100 * 1200 / 3937, abs=1e-9)
+    assert any("kept as metres upwards" in n for n in done.notes)
+    assert space.vertical_of(space.crs("EPSG:2263+6360")) == "North American Vertical Datum 1988 (m)"
+    assert shapes(done_with("EPSG:4326+5715", (118, 38, 12.0)))[0].z == -12.0
