@@ -53,9 +53,20 @@ def starts(path: Path, magic: bytes) -> bool:
         return file.read(len(magic)) == magic
 
 
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """GDAL's own words as ours: what it cannot read is an unreadable file, what it warns of stays quiet."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        try:
+            yield
+        except FAULTS as error:
+            raise UnreadableFile(f"{path.name}: {_plain(error, path)}") from error
+
+
 def tables(path: Path) -> list[tuple[str, str | None]]:
     """Names and geometry types of a source's tables; the type of one without geometry is None."""
-    with _told(path):
+    with told(path):
         return [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
 
 
@@ -65,7 +76,7 @@ def part(table: Table, options: Options) -> Part:
     Raises:
         UnreadableFile: it cannot be opened. UnknownCRS: neither it nor the caller says where it is.
     """
-    with _told(table.path):
+    with told(table.path):
         about = pyogrio.read_info(table.path, layer=table.name, encoding=table.encoding)
     stated = table.crs or (space.crs(about["crs"]) if about["crs"] else None)
     crs, notes = crs_of(table.path.name, stated, options)
@@ -82,7 +93,7 @@ def part(table: Table, options: Options) -> Part:
 
 def _batches(table: Table, crs: pyproj.CRS) -> Iterator[Batch]:
     with (
-        _told(table.path),
+        told(table.path),
         pyogrio.raw.open_arrow(
             table.path,
             layer=table.name,
@@ -107,17 +118,6 @@ def _table(rows: pa.Table, geometry: str, first: int) -> pa.Table:
     return named.append_column("geom", blobs).append_column(
         "row", pa.array(np.arange(first, first + rows.num_rows))
     )
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """GDAL's own words as ours: what it cannot read is an unreadable file, what it warns of stays quiet."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        try:
-            yield
-        except FAULTS as error:
-            raise UnreadableFile(f"{path.name}: {_plain(error, path)}") from error
 
 
 def _plain(error: Any, path: Path) -> str:

@@ -31,8 +31,8 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
 
 
 def readable(folder: Path) -> list[tuple[Path, Reader]]:
-    """The files that have a reader, in the order of their names."""
-    found = [(p, _reader(p)) for p in sorted(folder.rglob("*")) if p.is_file()]
+    """The files (and geodatabases, which are folders) that have a reader, in the order of their names."""
+    found = [(p, _reader(p)) for p in sorted(folder.rglob("*")) if p.is_file() or p.suffix.lower() == ".gdb"]
     return [(p, reader) for p, reader in found if reader is not None]
 
 
