@@ -99,6 +99,10 @@ def _typed(batch: Batch, kind: Kind, plan: Mapping[str, str]) -> Batch:
             continue
         source = table[plan[column.name]]
         made[column.name], bad = _read(source, column.type)
+        if factor := naming.factor(plan[column.name], column):
+            made[column.name] = pc.multiply(made[column.name], factor)
+            note = f"{plan[column.name]}: turned into {column.unit}"
+            batch = replace(batch, notes=(*batch.notes, note))
         if bad.any():
             wrong.append((plan[column.name], bad, values.text(source)))
     for target in plan.keys() - {c.name for c in kind.columns} - set(FIXED):

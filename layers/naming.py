@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from layers.kind import Kind
 from twin.errors import InvalidParameter, UnknownProperty
+from twin.model import Column
 from twin.table import STORED
 
 BRACKETS: Final = re.compile(r"[(\[{<（【].*?[)\]}>）】]")
@@ -19,11 +20,40 @@ FILLING: Final = re.compile(r"[\s_\-]+")
 TAKEN: Final = ("geom", "row", "dated")
 """Fixed columns that no source column may be."""
 PERIODS: Final = ("id", "valid_from", "valid_to")
+UNITS: Final = {
+    "m": ("米",), "mm": ("毫米",), "cm": ("厘米",), "dm": ("分米",), "km": ("千米", "公里"),
+    "m2": ("㎡", "平方米", "平米"), "km2": ("平方公里", "平方千米"), "ha": ("公顷",), "mu": ("亩",),
+    "m3": ("立方米", "方"), "m3/h": (), "m3/d": (), "L/s": (), "m/s": (), "mg/L": (),
+    "kV": ("千伏",), "V": ("伏",), "MPa": ("兆帕",), "kPa": ("千帕",), "kW": (), "t": ("吨",), "kg": ("千克",),
+    "deg": ("°", "度"), "%": (), "℃": ("°c", "摄氏度"), "a": ("年",), "d": ("天",), "h": ("小时",),
+}  # fmt: skip
+"""Units that names of columns state, and what else they are called."""
+METRES: Final = {"mm": 0.001, "cm": 0.01, "dm": 0.1, "km": 1000.0}
+_UNITS: Final = {
+    unicodedata.normalize("NFKC", word).casefold(): name
+    for name, words in UNITS.items()
+    for word in (name, *words)
+}
 
 
 def plain(name: str) -> str:
     """A name as names are compared: NFKC, trimmed, upper case, without brackets, spaces, `_` and `-`."""
     return FILLING.sub("", BRACKETS.sub("", unicodedata.normalize("NFKC", name))).strip().upper()
+
+
+def unit(name: str) -> str | None:
+    """The unit that a name states in brackets, as `UNITS` spells it; None where it states none."""
+    held = re.search(
+        r"[(\[{<【]\s*(?:单位[:：]?)?\s*([^)\]}>】]*?)\s*[)\]}>】]\s*$", unicodedata.normalize("NFKC", name)
+    )
+    return _UNITS.get(held[1].casefold()) if held else None
+
+
+def factor(name: str, column: Column) -> float | None:
+    """By what values must be multiplied whose name states a smaller or larger unit than the column has."""
+    if column.type != "number" or column.unit != "m":
+        return None
+    return METRES.get(unit(name) or "")
 
 
 def plan(

@@ -24,8 +24,10 @@ class Options:
     crs: str | None = None
     """EPSG code, WKT, PROJ string or profile name; wins over the file only where the file states none."""
     vertical: str | None = None
-    at: tuple[float, float] | None = None
-    """Longitude and latitude of a station whose file has no coordinates."""
+    at: tuple[float, ...] | None = None
+    """Longitude, latitude and perhaps height of a source that says of no place: a station, a model."""
+    offset: float | None = None
+    """Metres by which a model baked elsewhere stands higher than it says."""
     tz: str | None = None
     """IANA name of the zone of times that state none."""
     encoding: str | None = None
@@ -59,6 +61,10 @@ class Part:
     notes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Goes to the layer's `extra`."""
+    used: frozenset[str] = frozenset()
+    """Targets of the caller's `--column` that the reader has seen to itself."""
+    cell: Callable[[int | str, str], str] | None = None
+    """Where a row's column is in the words of the program that wrote it, such as `管点!C17`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,3 +81,7 @@ class Reader:
     """Looks at the first bytes where the suffix does not settle it (`.json`, `.csv`, `.gml`)."""
     together: bool = False
     """Several files make one layer (rasters, stations with their series); otherwise each is read by itself."""
+    folders: bool = False
+    """Whether a folder may be a source; `claims` looks at it where its suffix does not settle it."""
+    placed: bool = False
+    """Whether it takes `--offset` and a height in `--at`: models that were baked elsewhere."""
