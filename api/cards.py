@@ -73,8 +73,10 @@ def draw(state: LayerState, kind: Kind) -> dict[str, Any]:
         "by": kind.legend_by,
         "legend": [legend(entry) for entry in kind.legend],
     }
-    if mode == "3dtiles":
+    if mode in ("3dtiles", "mesh", "pointcloud"):
         found["tileset"] = f"{path}/tileset.json"
+    if mode in ("mesh", "pointcloud"):
+        found["offset"] = float(state.layer.extra.get("offset", 0.0))
     if mode not in ("terrain", "imagery"):
         found["mvt"] = f"{path}/{{z}}/{{x}}/{{y}}.mvt"
     if mode == "imagery":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -140,7 +141,9 @@ def ingest(
         str | None, typer.Option(help="for a file that states none: EPSG code, WKT or PROJ string")
     ] = None,
     vertical: Annotated[str | None, typer.Option(help="vertical datum: EPSG code or 'ellipsoid'")] = None,
-    valid_from: Annotated[str | None, typer.Option(help="the date of the survey; now when left out")] = None,
+    valid_from: Annotated[
+        str | None, typer.Option("--valid-from", "--date", help="the date of the survey; now when left out")
+    ] = None,
     column: Annotated[
         list[str] | None, typer.Option(help="source=target, for example 建成年代=valid_from")
     ] = None,
@@ -149,7 +152,12 @@ def ingest(
     source: Annotated[
         str, typer.Option(help="whose rows these are; a snapshot ends only rows of its own source")
     ] = "survey",
-    at: Annotated[str | None, typer.Option(help="LON,LAT of a station whose file has no coordinates")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="LON,LAT[,HEIGHT] of a station or a model that says of no place")
+    ] = None,
+    offset: Annotated[
+        float | None, typer.Option(help="metres by which a mesh or point cloud is to stand higher")
+    ] = None,
     tz: Annotated[
         str | None, typer.Option(help="zone of times that state none, for example Asia/Shanghai")
     ] = None,
@@ -178,7 +186,8 @@ def ingest(
         nodata=dict(_pairs(nodata, "--nodata")),
         mode=mode,
         source=source,
-        at=_lonlat(at),
+        at=_place(at),
+        offset=offset,
         tz=tz,
         encoding=encoding,
         repair=repair,
@@ -236,16 +245,18 @@ def _pairs(given: list[str] | None, option: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _lonlat(text: str | None) -> tuple[float, float] | None:
+def _place(text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        lon, lat = (float(v) for v in text.split(","))
+        lon, lat, *height = (float(v) for v in text.split(","))
     except ValueError as error:
-        raise InvalidParameter(f"--at {text[:50]!r} must be LON,LAT in degrees") from error
-    if abs(lon) > 180 or abs(lat) > 90:
-        raise InvalidParameter(f"--at {text[:50]!r} is outside the world; longitude first")
-    return lon, lat
+        raise InvalidParameter(f"--at {text[:50]!r} must be LON,LAT or LON,LAT,HEIGHT") from error
+    if not (abs(lon) <= 180 and abs(lat) <= 90) or len(height) > 1 or not all(map(math.isfinite, height)):
+        raise InvalidParameter(
+            f"--at {text[:50]!r} is outside the world; longitude first, then latitude, height"
+        )
+    return lon, lat, *height
 
 
 def _report(report: Report) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -21,7 +21,7 @@ from api.ogc import filters
 from api.ogc.params import single
 from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
-from pipelines import bake, imagery_tiles, map_tiles, terrain_tiles, vector_tiles
+from pipelines import bake, baked, imagery_tiles, map_tiles, terrain_tiles, vector_tiles
 from pipelines.ground import Ground
 from twin import stamps
 from twin.errors import InvalidParameter, TileNotFound
@@ -77,15 +77,13 @@ def moment_path(layer: str, said: dict[str, str]) -> str:
 def entrance(request: Request, layer: str, twin: Twin, at: datetime, known: datetime) -> Response:
     """A root tileset JSON, revalidated by its key."""
     now = twin.now()
-    baked = bake.entrance(
-        twin.source,
-        layer,
-        at=min(at, now),
-        known=min(known, now),
-        policy=twin.policy,
-        passing=filters.read(request.query_params),
-    )
-    return revalidated(request, baked.key, lambda: baked.body, JSON)
+    said: dict[str, Any] = {"at": min(at, now), "known": min(known, now), "policy": twin.policy}
+    passing = filters.read(request.query_params)
+    if baked.drawn(twin.source, layer, twin.policy):
+        found = baked.entrance(twin.source, twin.settings.tilesets, layer, passing=passing, **said)
+    else:
+        found = bake.entrance(twin.source, layer, passing=passing, **said)
+    return revalidated(request, found.key, lambda: found.body, JSON)
 
 
 @router.get("/{layer}/layer.json")
@@ -232,12 +230,12 @@ def immutable(request: Request, layer: str, key: str, z: str, x: str, name: str,
     y, suffix = split(name)
     narrowed = filters.read(request.query_params)
 
-    def baked(make: Callable[..., bytes]) -> bytes:
+    def made(make: Callable[..., bytes]) -> bytes:
         return make(twin.source, layer, key, node(z, x, y), policy=twin.policy, passing=narrowed)
 
     makers: dict[str, tuple[str, Callable[[], bytes]]] = {
-        "glb": (GLB, lambda: baked(bake.content)),
-        "json": (JSON, lambda: baked(bake.branch)),
+        "glb": (GLB, lambda: made(bake.content)),
+        "json": (JSON, lambda: made(bake.branch)),
         "terrain": (TERRAIN, lambda: _terrain(twin, layer, key, terrain_address(z, x, y))),
     }
     if suffix not in makers:

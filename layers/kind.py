@@ -17,7 +17,7 @@ from twin.mesh import Mesh
 from twin.model import Column, Geometry, Titles
 from twin.table import Batch
 
-Draw = Literal["3dtiles", "terrain", "imagery", "points", "flat", "none"]
+Draw = Literal["3dtiles", "terrain", "imagery", "points", "flat", "mesh", "pointcloud", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -163,7 +163,7 @@ def _placed(table: pa.Table, where: Where) -> tuple[pa.Table, tuple[Rejected, ..
     return placed.filter(pa.array(kept)), tuple(refused.values())
 
 
-def _alone(found: list[Read], at: tuple[float, float]) -> Stations:
+def _alone(found: list[Read], at: tuple[float, ...]) -> Stations:
     """The one station of series without coordinates."""
     names = sorted({str(n) for f in found for n in pc.unique(f.things).to_pylist() if n})
     if len(names) != 1:
