@@ -27,6 +27,11 @@ $(CURDIR)/.tools/bin/uv:
 	@$(UV) sync --locked --quiet
 	@touch $@
 
+# Point clouds go through py3dtiles, whose pins would hold everything else back: an environment beside ours.
+.tools/pointcloud/.ready: .venv/.ready
+	@UV_PROJECT_ENVIRONMENT=.tools/pointcloud $(UV) sync --locked --quiet --no-dev --extra pointcloud --no-install-project
+	@touch $@
+
 viewer/node_modules/.ready: viewer/package.json viewer/package-lock.json
 	@cd viewer && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -39,7 +44,7 @@ tests/node/node_modules/.ready: tests/node/package.json tests/node/package-lock.
 	@cd tests/node && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-setup: .venv/.ready api/static/index.html ## install everything, build the viewer
+setup: .venv/.ready .tools/pointcloud/.ready api/static/index.html ## install everything, build the viewer
 
 viewer: api/static/index.html ## build the viewer into api/static
 
