@@ -158,6 +158,9 @@ def ingest(
     offset: Annotated[
         float | None, typer.Option(help="metres by which a mesh or point cloud is to stand higher")
     ] = None,
+    shift: Annotated[
+        str | None, typer.Option(help="DX,DY[,DZ] added to the coordinates, in units of their CRS")
+    ] = None,
     tz: Annotated[
         str | None, typer.Option(help="zone of times that state none, for example Asia/Shanghai")
     ] = None,
@@ -188,6 +191,7 @@ def ingest(
         source=source,
         at=_place(at),
         offset=offset,
+        shift=_shift(shift),
         tz=tz,
         encoding=encoding,
         repair=repair,
@@ -243,6 +247,18 @@ def _pairs(given: list[str] | None, option: str) -> Iterator[tuple[str, str]]:
         if not equals or not name:
             raise InvalidParameter(f"{option} {text[:80]!r} must be NAME=VALUE")
         yield name, value
+
+
+def _shift(text: str | None) -> tuple[float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        dx, dy, dz = (*(float(v) for v in text.split(",")), *([0.0] * (text.count(",") == 1)))
+    except ValueError as error:
+        raise InvalidParameter(f"--shift {text[:50]!r} must be DX,DY or DX,DY,DZ") from error
+    if not all(map(math.isfinite, (dx, dy, dz))):
+        raise InvalidParameter(f"--shift {text[:50]!r} must be finite numbers")
+    return dx, dy, dz
 
 
 def _place(text: str | None) -> tuple[float, ...] | None:

@@ -29,6 +29,7 @@ from layers.kind import Kind
 from pipelines import frames
 from pipelines.frames import Prepared
 from pipelines.readers.reader import Options, Part, Reader
+from pipelines.shifting import shifted
 from twin import own_systems, registry
 from twin.errors import (
     ForbiddenReference,
@@ -73,6 +74,7 @@ class Request:
     source: str = SOURCE
     at: tuple[float, ...] | None = None
     offset: float | None = None
+    shift: tuple[float, float, float] | None = None
     tz: str | None = None
     encoding: str | None = None
     repair: str | None = None
@@ -164,6 +166,7 @@ def _options(request: Request) -> Options:
         vertical=request.vertical,
         at=request.at,
         offset=request.offset,
+        shift=request.shift,
         tz=request.tz,
         encoding=request.encoding,
         columns=request.columns,
@@ -176,16 +179,21 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
     if first is None:
         raise MissingPart(f"{paths[0].name}: nothing to read{f' in {part.name}' if part.name else ''}")
     kind, why = _kind(part, first, request)
+    columns, nodata, unasked = _said_of(part, first, request)
     if request.repair not in (None, "make-valid"):
         raise InvalidParameter(f"--repair {request.repair!r}; there is make-valid")
 
+    if request.shift and (part.assets or part.observations or first.crs is None):
+        raise InvalidParameter(f"--shift moves features of a CRS; {reader.title} has none here")
+
     def conformed() -> Iterator[Batch]:
-        for batch in itertools.chain([first], part.batches):
+        for read in itertools.chain([first], part.batches):
+            batch = shifted(read, request.shift) if request.shift else read
             done = conform(
                 to_crs84(batch) if batch.crs is not None else batch,
                 kind,
-                columns={} if part.name else _left(request.columns, part),
-                nodata=request.nodata if not part.name else {},
+                columns=columns,
+                nodata=nodata,
                 repair=request.repair is not None,
             )
             yield _located(done, batch, part.cell) if part.cell else done
@@ -202,7 +210,7 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
             mode=request.mode,
             at=request.valid_from,
             reader=reader.name,
-            notes=(f"{files}", why, *part.notes),
+            notes=(f"{files}", why, *part.notes, *unasked),
         ),
         batches=itertools.chain([head], rest),
         observations=part.observations,
@@ -211,9 +219,23 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
     )
 
 
-def _left(columns: Mapping[str, str], part: Part) -> dict[str, str]:
-    """What the caller says of columns, without what the reader has seen to."""
-    return {target: source for target, source in columns.items() if target not in part.used}
+def _said_of(
+    part: Part, first: Batch, request: Request
+) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    """What the caller says of columns and of what means missing, as far as it is for this part.
+
+    The main part must have what is named (`naming.plan` says so); of other parts some may, and a note tells.
+    """
+    columns = {target: source for target, source in request.columns.items() if target not in part.used}
+    nodata = dict(request.nodata)
+    if not part.name:
+        return columns, nodata, ()
+    there = {naming.plain(name) for name in first.table.column_names}
+    lacking = {s for s in (*columns.values(), *nodata) if naming.plain(s) not in there}
+    columns = {t: s for t, s in columns.items() if s not in lacking}
+    nodata = {s: v for s, v in nodata.items() if s not in lacking}
+    note = f"no column {', '.join(sorted(lacking))} here; what was said of it was for other parts"
+    return columns, nodata, (note,) if lacking else ()
 
 
 def _located(done: Batch, read: Batch, cell: Callable[[int | str, str], str]) -> Batch:
@@ -397,6 +419,8 @@ def request(found: Mapping[str, Any]) -> Request:
         given["valid_from"] = datetime.fromisoformat(given["valid_from"])
     if given.get("at"):
         given["at"] = tuple(given["at"])
+    if given.get("shift"):
+        given["shift"] = tuple(given["shift"])
     return Request(**given)
 
 

@@ -175,4 +175,4 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-READER = Reader(name="gdb", title="File Geodatabase", suffixes=(".gdb", ".gdb.zip"), read=read)
+READER = Reader(name="gdb", title="File Geodatabase", suffixes=(".gdb", ".gdb.zip"), read=read, folders=True)

@@ -28,6 +28,8 @@ class Options:
     """Longitude, latitude and perhaps height of a source that says of no place: a station, a model."""
     offset: float | None = None
     """Metres by which a model baked elsewhere stands higher than it says."""
+    shift: tuple[float, float, float] | None = None
+    """Added to x, y and z after the reader (`pipelines/shifting.py`); a reader only looks at it."""
     tz: str | None = None
     """IANA name of the zone of times that state none."""
     encoding: str | None = None
