@@ -13,6 +13,7 @@ from api.state import Twin, over
 from api.upkeep import tended
 from pipelines.ingest import Intake, listening
 from pipelines.search import Index
+from tiles import geojson
 from twin import stores
 from twin.errors import StorageFull
 from twin.model import Layer, Titles
@@ -45,7 +46,7 @@ def opened(settings: Settings) -> Iterator[Store]:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StorageFull(f"{settings.home} cannot be made: {error.strerror}; set TWIN_HOME") from error
-    store = stores.opened(settings)
+    store = stores.opened(settings, writer=geojson.written)
     try:
         yield store
     finally:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import shapely
 from postgres_support import database
 
+from tiles.geojson import written
 from twin.duckdb.store import DuckDBStore
 from twin.memory.store import MemoryStore
 from twin.model import Delivery, Layer, Mode, Query, Titles
@@ -49,11 +50,15 @@ def standing(store: DuckDBStore | PostGISStore) -> Store:
 STORES: dict[str, Opener] = {
     "memory": lambda _, now: MemoryStore(now=now),
     "duckdb": lambda folder, now: DuckDBStore(folder / "twin.duckdb", now=now),
-    "duckdb, standing": lambda folder, now: standing(DuckDBStore(folder / "twin.duckdb", now=now)),
+    "duckdb, standing": lambda folder, now: standing(
+        DuckDBStore(folder / "twin.duckdb", now=now, writer=written)
+    ),
     "postgis": lambda folder, now: PostGISStore(database(folder), now=now),
 }
 POSTGIS_STANDING: dict[str, Opener] = {
-    "postgis, standing": lambda folder, now: standing(PostGISStore(database(folder), now=now)),
+    "postgis, standing": lambda folder, now: standing(
+        PostGISStore(database(folder), now=now, writer=written)
+    ),
 }
 """Asked where histories are at stake; what it answers otherwise the two others have answered."""
 

@@ -1,30 +1,30 @@
 """GeoJSON (RFC 7946) of feature rows, as OGC API Features answers it.
 
-Columns and geometries become text at once (`tiles/json_columns.py`, `tiles/json_geometry.py`), one call joins them
-to features: nothing is done row by row, unless there are only a few.
+Of many rows columns and geometries become text at once (`tiles/json_columns.py`, `tiles/json_geometry.py`) and one
+call joins them to features: nothing is done row by row. Of a page of few rows each call would cost more than its
+values: then they become objects, which orjson writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
-from shapely.geometry import mapping
 
 from tiles import json_columns, json_geometry, rows
 from tiles.format import Format, Page
-from twin.table import whole
+from twin.table import WRITTEN, whole
 
 plain = json_columns.plain
 MEDIA_TYPE = "application/geo+json"
-FEW = 4
-"""Rows that are written one by one."""
+FEW = 300
+"""Rows that are sooner written as objects; both ways take as long at about so many."""
 
 
 def encode(tables: Iterable[pa.Table], page: Page) -> Iterator[bytes]:
@@ -42,35 +42,46 @@ def encode(tables: Iterable[pa.Table], page: Page) -> Iterator[bytes]:
 
 def joined(table: pa.Table) -> bytes:
     """All rows as Features between commas."""
+    if WRITTEN in table.column_names:
+        return _bytes(whole(table[WRITTEN]))[:-1]
     if len(table) <= FEW:
-        return b",".join(_one_by_one(table))
-    found = _texts(table, ",")
-    first, last = np.frombuffer(found.buffers()[1], np.int32)[found.offset :][[0, len(found)]]
-    return bytes(found.buffers()[2][int(first) : int(last) - 1])
+        return orjson.dumps(_objects(table))[1:-1]
+    return _bytes(written(table))[:-1]
+
+
+def written(table: pa.Table) -> pa.Array:
+    """(n,) string: each row as a Feature with a comma behind it (`twin.table.WRITTEN`)."""
+    return _texts(table, ",")
+
+
+def _bytes(texts: pa.Array) -> bytes:
+    if not len(texts):
+        return b""
+    first, last = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][[0, len(texts)]]
+    return bytes(texts.buffers()[2][int(first) : int(last)])
 
 
 def features(table: pa.Table, extra: dict[str, Any] | None = None) -> list[bytes]:
     """(n,) each row as a Feature's JSON with more members; `geom` stays as it is (its CRS is the caller's matter)."""
     few = len(table) <= FEW
-    found = _one_by_one(table) if few else [t.encode() for t in _texts(table, "").to_pylist()]
+    found = [orjson.dumps(o) for o in _objects(table)] if few else _encoded(_texts(table, ""))
     end = b"," + orjson.dumps(extra)[1:] if extra else b"}"
     return [text[:-1] + end for text in found]
 
 
-def _one_by_one(table: pa.Table) -> list[bytes]:
-    """(n,) each row as a Feature: of a few rows, a call a column costs more than all their values."""
+def _objects(table: pa.Table) -> list[dict[str, Any]]:
+    """(n,) each row as a Feature."""
     names = rows.names(table)
-    return [orjson.dumps(_object(row, names)) for row in table.to_pylist()]
+    members = zip(*(json_columns.values(table[name]) for name in names), strict=True) if names else repeat(())
+    shapes = json_geometry.objects(whole(table["geom"])) if "geom" in table.column_names else repeat(None)
+    return [
+        {"type": "Feature", "id": ident, "geometry": shape, "properties": dict(zip(names, said, strict=True))}
+        for ident, shape, said in zip(json_columns.values(table["id"]), shapes, members, strict=False)
+    ]
 
 
-def _object(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    wkb = row.get("geom")
-    return {
-        "type": "Feature",
-        "id": row["id"],
-        "geometry": None if wkb is None else mapping(shapely.from_wkb(wkb)),
-        "properties": {name: plain(row[name]) for name in names},
-    }
+def _encoded(texts: pa.Array) -> list[bytes]:
+    return [text.encode() for text in texts.to_pylist()]
 
 
 def _texts(table: pa.Table, end: str) -> pa.Array:

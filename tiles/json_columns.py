@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, cast
 
 import numpy as np
 import orjson
@@ -16,6 +17,7 @@ from twin.table import whole
 
 PLAIN: Final = np.array([byte >= 0x20 and byte not in b'"\\' for byte in range(256)])
 """Bytes that stand in a JSON text as they are (RFC 8259, 7)."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Parts = tuple[str, pa.Array, str]
 """What stands before each value, (n,) texts, and what stands behind."""
 
@@ -33,6 +35,29 @@ def texts(column: pa.ChunkedArray) -> Parts:
     coded = values.dictionary_encode()
     distinct = [orjson.dumps(plain(v)).decode() for v in coded.dictionary.to_pylist()]
     return "", pa.array(distinct, pa.string()).take(coded.indices), ""
+
+
+def values(column: pa.ChunkedArray) -> list[Any]:
+    """(n,) values as orjson writes them; it writes NaN and the infinities as null."""
+    held = whole(column)
+    kind = held.type
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_floating(kind)
+        or (pa.types.is_integer(kind) and not held.null_count)
+    ):
+        return cast("list[Any]", held.to_numpy(zero_copy_only=False).tolist())
+    if pa.types.is_integer(kind):
+        return cast("list[Any]", held.to_pylist())
+    if pa.types.is_timestamp(kind) and kind.tz and not held.null_count:
+        since = held.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64())
+        return [*map(_moment, since.to_numpy().tolist())]
+    return [*map(plain, held.to_pylist())]
+
+
+@lru_cache(maxsize=1 << 14)
+def _moment(microseconds: int) -> Any:
+    return plain(EPOCH + timedelta(microseconds=microseconds))
 
 
 def _numbers(values: NDArray[np.float64]) -> pa.Array:

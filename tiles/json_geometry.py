@@ -6,7 +6,8 @@ Points, lines and polygons without holes, which most are, are taken out of their
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -54,6 +55,19 @@ def texts(wkb: pa.Array) -> pa.Array:
         if deep.any() == deep.all() and np.isfinite(xyz).all():
             return _alike(geometries, int(kinds[0]), xyz)
     return pa.array(shapely.to_geojson(geometries).tolist(), pa.string())
+
+
+def objects(wkb: pa.Array) -> list[Any]:
+    """(n,) WKB as what orjson writes as GeoJSON; None where there is none."""
+    if (simple := _simple(wkb)) is None:
+        return [None if text is None else orjson.Fragment(text) for text in texts(wkb).to_pylist()]
+    name, places = NAMES[simple.kind], simple.xyz.tolist()
+    if simple.kind == POINT:
+        return [{"type": name, "coordinates": place} for place in places]
+    ends = np.cumsum(simple.counts).tolist()
+    lines = [places[a:b] for a, b in pairwise([0, *ends])]
+    closed = simple.kind == POLYGON
+    return [{"type": name, "coordinates": [line] if closed else line} for line in lines]
 
 
 def _simple(wkb: pa.Array) -> Simple | None:

@@ -181,6 +181,9 @@ class Query:
     """Every version ever recorded, rather than those of a moment; `at` and `known` are not asked."""
     places: bool = False
     """Whether the columns of `twin.table.PLACES` come along: box, heights, Hilbert key, size."""
+    written: bool = False
+    """Of a whole feature a store may give `id`, `valid_from`, `version` and, instead of all else, the text of it
+    (`twin.table.WRITTEN`), if it keeps that."""
 
 
 class Mode(StrEnum):

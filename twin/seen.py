@@ -240,6 +240,7 @@ def _raw(
         columns=tuple(dict.fromkeys([*columns, *sorted(needs & names)])),
         geometry=query.geometry or placed or query.places or GEOMETRY in needs,
         bodies=query.bodies or (query.places and seen.reshapes),
+        written=False,
     )
 
 

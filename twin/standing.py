@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from twin.cql2.columns import which
 from twin.extents import touches
 from twin.model import BBox, Query, Window
-from twin.table import whole
+from twin.table import WRITTEN, whole
 
 HULL: Final = 512
 """Rows that share a box around their boxes."""
@@ -153,6 +153,8 @@ class Standing:
             at: its moment, microseconds.
             names: the columns to give.
         """
+        if query.written and self.written:
+            names = ("id", "valid_from", "version", WRITTEN)
         found, matched = [], 0
         for block in (self.base, self.tail):
             rows = _matching(block, query, at)
@@ -171,6 +173,11 @@ class Standing:
     def count(self, query: Query, at: int) -> int:
         """How many rows a query has, its limit and page left aside."""
         return sum(len(_matching(block, query, at)) for block in (self.base, self.tail))
+
+    @property
+    def written(self) -> bool:
+        """Whether rows are there as text too."""
+        return WRITTEN in self.base.table.column_names
 
     def patched(self, ended: Iterable[str], written: pa.Table) -> Standing | None:
         """With the rows of some ids ended and others written; None when that is too much."""

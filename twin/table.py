@@ -31,6 +31,8 @@ FIXED: Final = ("id", "geom", "valid_from", "valid_to", "dated", "row")
 STORED: Final = ("source", "branch", "recorded_from", "recorded_to", "version")
 BODY: Final = "body_"
 """Columns that start so hold bodies."""
+WRITTEN: Final = "#written"
+"""The column of rows that are written already, as GeoJSON features with a comma behind."""
 
 ARROW_TYPES: Final[dict[ColumnType, pa.DataType]] = {
     "string": pa.string(),

@@ -25,6 +25,7 @@ from tiles.format import Format, Page
 from twin import moments
 from twin.model import LayerState, Query
 from twin.queryables import STANDARD
+from twin.table import whole
 
 router = APIRouter(prefix="/ogc", tags=["features"])
 Here = Annotated[Twin, Depends(of)]
@@ -111,7 +112,9 @@ def _asked(
     query = beyond(twin, pinned(found.query, state, twin.now()), found.offset)
     limit = cast("int", query.limit)
     here = min(limit, AT_ONCE) if bulk else limit
-    wanted = _with_keys(replace(query, limit=here + 1))
+    plain = form is not None and form.name == "json" and found.crs is None
+    written = plain and query.columns is None and query.geometry
+    wanted = _with_keys(replace(query, limit=here + 1, written=written))
     table, matched = (
         twin.store.page(wanted) if found.matched is None else (twin.store.read(wanted), found.matched)
     )
@@ -214,12 +217,11 @@ def _tag(request: Request, state: LayerState, answer: Answer, form: Format | Non
 
 
 def _raw(column: pa.ChunkedArray) -> bytes:
-    """A column's bytes, whatever its chunks are."""
-    sink = pa.BufferOutputStream()
-    table = pa.table({"c": column.combine_chunks()})
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+    """What tells a column's values apart."""
+    values = whole(column)
+    if pa.types.is_string(values.type):
+        return "\0".join(values.to_numpy(zero_copy_only=False).tolist()).encode()
+    return cast("bytes", values.cast(pa.int64()).to_numpy().tobytes())
 
 
 def _links(request: Request, layer: str, form: Format | None, page: str | None) -> list[dict[str, str]]:

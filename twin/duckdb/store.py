@@ -31,6 +31,7 @@ from twin.relational.observed import Observed
 from twin.relational.reads import Reads
 from twin.relational.schema import CATALOGUE, NAMED, Held, definition
 from twin.relational.session import Session, one
+from twin.relational.standing import Writer
 from twin.relational.writes import Writes
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,9 @@ class DuckDBStore(Reads, Writes, Observed):
         memory_mb: int = MEMORY_MB,
         threads: int = THREADS,
         seconds: float = SECONDS,
+        writer: Writer | None = None,
     ) -> None:
-        super().__init__(now)
+        super().__init__(now, writer)
         self._limit = Limit(seconds)
         self._idle: deque[Cursor] = deque()
         self._commits, self._committing = 0, False

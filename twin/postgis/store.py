@@ -33,6 +33,7 @@ from twin.relational.base import Done
 from twin.relational.observed import Observed
 from twin.relational.reads import Reads
 from twin.relational.session import Session
+from twin.relational.standing import Writer
 from twin.relational.writes import Writes
 
 log = logging.getLogger(__name__)
@@ -56,8 +57,9 @@ class PostGISStore(Reads, Writes, Observed):
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: float = SECONDS,
+        writer: Writer | None = None,
     ) -> None:
-        super().__init__(now)
+        super().__init__(now, writer)
         self._catalogue = threading.RLock()
         self._telling = threading.RLock()
         self._untold: deque[Change] = deque()

@@ -24,7 +24,7 @@ from twin.model import Change, LayerState
 from twin.relational import catalogue
 from twin.relational.schema import HELD, Held, held_from, utc
 from twin.relational.session import Session
-from twin.relational.standing import Standings
+from twin.relational.standing import Standings, Writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +42,14 @@ class Base(ABC):
 
     dialect: ClassVar[Dialect]
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], writer: Writer | None = None) -> None:
         self._now = now
         self._lock = threading.RLock()
         self._listeners = Listeners()
         self._held: dict[str, Held] = {}
         self._states: dict[str, tuple[Held, datetime, LayerState]] = {}
         self._ends: dict[str, tuple[Held, datetime]] = {}
-        self._standings = Standings(self._snapshot, self.dialect)
+        self._standings = Standings(self._snapshot, self.dialect, writer)
         self._last = 0
         self._last_at = datetime.min.replace(tzinfo=UTC)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import psutil
 import pyarrow as pa
 
 from twin.dialects import Dialect
@@ -18,6 +20,7 @@ from twin.relational import catalogue
 from twin.relational.schema import Held, utc
 from twin.relational.session import Session
 from twin.standing import Standing, block
+from twin.table import PLACES, WRITTEN
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +28,16 @@ ASKED: Final = 3
 """A layer is taken into memory when it is asked so often."""
 PATIENCE: Final = 10_000
 """As often again before one that proved too large is tried once more."""
-MOST_BYTES: Final = 512 << 20
+MOST_BYTES: Final = max(512 << 20, psutil.virtual_memory().total // 16)
 """Of all layers together; those that were asked longest ago go first."""
 ROW_BYTES: Final = 200
 """What a row takes at least, to tell beforehand what will never fit."""
+
+
+Writer = Callable[[pa.Table], pa.Array]
+"""(n,) the text of each row, as `twin.table.WRITTEN` says."""
+WRITTEN_ROWS: Final = 20_000
+"""Written at a time, while others have their turn."""
 
 
 class Snapshot(Protocol):
@@ -59,8 +68,8 @@ class Kept:
 class Standings:
     """The layers of one store; safe to ask from several threads."""
 
-    def __init__(self, snapshot: Snapshot, dialect: Dialect) -> None:
-        self._snapshot, self._dialect = snapshot, dialect
+    def __init__(self, snapshot: Snapshot, dialect: Dialect, writer: Writer | None = None) -> None:
+        self._snapshot, self._dialect, self._writer = snapshot, dialect, writer
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         """One reads the store at a time; whoever comes meanwhile asks the database."""
@@ -124,6 +133,7 @@ class Standings:
             table = self._rows(session, held) if _is(session, held) else None
         if table is None:
             return None
+        table = self._written(table)
         return self._keep(held, Standing(base=block(table), tail=block(table.slice(0, 0))))
 
     def _patched(self, kept: Kept, held: Held) -> Standing | None:
@@ -143,6 +153,8 @@ class Standings:
                 ended = [row[0] for row in session.rows(statement)]
         finally:
             self._turn.release()
+        if kept.standing.written:
+            written = self._written(written)
         patched = kept.standing.patched(ended, written)
         if patched is None:
             self._drop(held.layer.id)
@@ -155,6 +167,19 @@ class Standings:
         given = ", ".join(outward.format(c) + " AS geom" if c == "geom" else c for c, _ in columns.values())
         found = session.arrow(f"SELECT {given} FROM {held.live} WHERE branch = '{MAIN}'{condition}")
         return catalogue.typed(found, columns)
+
+    def _written(self, table: pa.Table) -> pa.Table:
+        """Rows with their text, as far as that fits into the memory."""
+        if self._writer is None:
+            return table
+        shown = table.drop_columns([n for n in table.column_names if n in PLACES])
+        texts: list[pa.Array] = []
+        room = MOST_BYTES - table.nbytes - 80 * len(table)
+        for start in range(0, max(len(table), 1), WRITTEN_ROWS):
+            texts.append(self._writer(shown.slice(start, WRITTEN_ROWS)))
+            if (room := room - texts[-1].nbytes) < 0:
+                return table
+        return table.append_column(WRITTEN, pa.chunked_array(texts, pa.string()))
 
     def _keep(self, held: Held, standing: Standing) -> Standing | None:
         if standing.bytes > MOST_BYTES:
