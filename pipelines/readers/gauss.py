@@ -26,6 +26,8 @@ EASTING: Final = 500_000.0
 """False easting without the zone number."""
 SLACK: Final = 1.0
 """Degrees beyond a CRS's area of use in which positions still count as fitting it."""
+ENGINEERING: Final = "Engineering CRS"
+"""What a city's own system is to PROJ."""
 CGCS2000: Final = {25: 4513, 13: 4491}
 """First zone -> EPSG code of its CRS with zone numbers; the codes follow the zones."""
 
@@ -120,7 +122,8 @@ def _order(
     if order == "sure":
         return False, ()
     straight, turned = (_lie(e, n, crs, meridian) for e, n in ((x, y), (y, x)))
-    if turned and straight and meridian and order == "open":
+    surveyed = meridian is not None or crs.type_name == ENGINEERING
+    if turned and straight and surveyed and order == "open":
         raise InvalidParameter(
             f"{name}: x and y fit {place.name(crs)} either way round; say which column is the easting, "
             "for example --column Y=x --column X=y where X is north"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from layers.naming import plain
 from pipelines.readers import coordinates, tabular
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.sheet import Sheet
@@ -31,7 +32,8 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
         if not found:
             raise MissingPart(f"{path.name}: {'; '.join(left_out) or 'no sheet holds anything'}")
         for i, one in enumerate(found):
-            part = tabular.part(_rows(path, one), options, name=one.sheet if len(found) > 1 else "")
+            mine = replace(options, columns=_there(options, one))
+            part = tabular.part(_rows(path, one), mine, name=one.sheet if len(found) > 1 else "")
             yield part if i else replace(part, notes=(*left_out, *part.notes))
 
 
@@ -66,7 +68,8 @@ def _passed_over(sheet: Sheet) -> str:
 
 def _there(options: Options, table: Tabled) -> dict[str, str]:
     """What the caller says of columns, where this table has them: another sheet may."""
-    return {t: c for t, c in options.columns.items() if c in table.table.column_names}
+    names = {plain(name) for name in table.table.column_names}
+    return {t: c for t, c in options.columns.items() if plain(c) in names}
 
 
 def _rows(path: Path, one: Tabled) -> Rows:

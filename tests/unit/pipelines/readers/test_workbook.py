@@ -476,3 +476,15 @@ def test_refusals_of_a_kind_name_the_cell_too(write):
     )
     (batch,) = part.batches
     assert batch.rejected[0].reason.startswith("管点!D2: 高度")
+
+
+def test_what_is_said_of_columns_holds_for_every_sheet_that_has_them(write):
+    other = [["代号", "经度", "纬度"], ["x", 117.5, 37.5]]
+    path = write({"管点": [["编码", "经度", "纬度"], ["a", 117.5, 37.5]], "管线": other})
+    found = {}
+    for part in reading.prepare(Request(paths=(str(path),), layer="p", columns={"id": "编码"})):
+        (batch,) = part.batches
+        found[part.layer.id] = (batch.table["id"].to_pylist(), part.delivery.notes)
+    assert found["p_管点"][0] == ["a"]
+    assert found["p_管线"][0] != ["x"]
+    assert any("no column 编码 here" in n for n in found["p_管线"][1])
