@@ -19,6 +19,8 @@ F = 1 / 298.257223563
 """WGS 84 flattening."""
 E2 = F * (2 - F)
 
+CGCS2000 = 4490
+"""EPSG code of its longitudes and latitudes."""
 HILBERT_BITS = 26
 """Bits an axis: cells of about 0.6 m by 0.3 m; a key has 52 bits."""
 
@@ -49,8 +51,8 @@ def to_crs84(source: pyproj.CRS) -> Move:
     """What turns positions of a CRS (x before y) into longitude and latitude; z passes unchanged."""
     if isinstance(source, OwnSystem):
         return source.moves
-    horizontal = source.sub_crs_list[0] if source.is_compound else source
-    return pyproj.Transformer.from_crs(horizontal.to_2d(), "OGC:CRS84", always_xy=True)
+    horizontal = (source.sub_crs_list[0] if source.is_compound else source).to_2d()
+    return pyproj.Transformer.from_crs(horizontal, _degrees(horizontal), always_xy=True)
 
 
 @lru_cache(maxsize=256)
@@ -58,8 +60,18 @@ def from_crs84(target: pyproj.CRS) -> Move:
     """What turns longitude and latitude into positions of a CRS, x before y."""
     if isinstance(target, OwnSystem):
         return target.moves.turned()
-    horizontal = target.sub_crs_list[0] if target.is_compound else target
-    return pyproj.Transformer.from_crs("OGC:CRS84", horizontal.to_2d(), always_xy=True)
+    horizontal = (target.sub_crs_list[0] if target.is_compound else target).to_2d()
+    return pyproj.Transformer.from_crs(_degrees(horizontal), horizontal, always_xy=True)
+
+
+def _degrees(horizontal: pyproj.CRS) -> pyproj.CRS | str:
+    """The degrees that a CRS goes through: CRS84, or its own where PROJ has nothing between the two.
+
+    PROJ knows of no difference between CGCS2000 and WGS 84 (there is less than a metre), and takes most of a
+    second to find that out each time.
+    """
+    base = horizontal.geodetic_crs
+    return base if base is not None and base.to_epsg() == CGCS2000 else "OGC:CRS84"
 
 
 def vertical_of(source: pyproj.CRS) -> str | None:

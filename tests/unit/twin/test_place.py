@@ -117,3 +117,12 @@ def test_heights_in_feet_and_depths_become_metres_upwards():
     assert any("kept as metres upwards" in n for n in done.notes)
     assert space.vertical_of(space.crs("EPSG:2263+6360")) == "North American Vertical Datum 1988 (m)"
     assert shapes(done_with("EPSG:4326+5715", (118, 38, 12.0)))[0].z == -12.0
+
+
+@pytest.mark.parametrize("code", ["EPSG:4490", "EPSG:4548", "EPSG:4527", "EPSG:4498"])
+def test_cgcs2000_is_taken_as_proj_takes_it(code):
+    own = space.to_crs84(space.crs(code))
+    whole = pyproj.Transformer.from_crs(code, "OGC:CRS84", always_xy=True)
+    x, y = pyproj.Transformer.from_crs("OGC:CRS84", code, always_xy=True).transform(117.3, 38.2)
+    assert own.transform(x, y) == pytest.approx(whole.transform(x, y), abs=1e-12)
+    assert space.from_crs84(space.crs(code)).transform(117.3, 38.2) == pytest.approx((x, y), abs=1e-7)
