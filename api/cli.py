@@ -168,6 +168,10 @@ def ingest(
     repair: Annotated[
         str | None, typer.Option(help="make-valid: repair invalid geometry, each row flagged")
     ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(help="KEY or TABLECOLUMN=LAYERCOLUMN: give the layer's features the table's attributes"),
+    ] = None,
     title: Annotated[str, typer.Option(help="Chinese title")] = "",
     title_en: Annotated[str, typer.Option(help="English title")] = "",
     *,
@@ -195,6 +199,7 @@ def ingest(
         tz=tz,
         encoding=encoding,
         repair=repair,
+        join=_join(join),
         title=Titles(zh=title, en=title_en),
     )
     if intake.listening(settings):
@@ -247,6 +252,15 @@ def _pairs(given: list[str] | None, option: str) -> Iterator[tuple[str, str]]:
         if not equals or not name:
             raise InvalidParameter(f"{option} {text[:80]!r} must be NAME=VALUE")
         yield name, value
+
+
+def _join(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    table, equals, layer = text.partition("=")
+    if not table.strip() or (equals and not layer.strip()):
+        raise InvalidParameter(f"--join {text[:80]!r} must be KEY or TABLECOLUMN=LAYERCOLUMN")
+    return table.strip(), layer.strip() or table.strip()
 
 
 def _shift(text: str | None) -> tuple[float, float, float] | None:

@@ -57,10 +57,24 @@ def conform(
     batch = _identified(batch, plan)
     batch = shapes.check(batch, kind.geometry, repair=repair, limit=vertices)
     batch = replace(batch, table=_ordered(batch.table, kind))
-    return _sized(kind.conform(batch) if kind.conform else batch, kind)
+    return sized(kind.conform(batch) if kind.conform else batch, kind)
 
 
-def _sized(batch: Batch, kind: Kind) -> Batch:
+def attributes(batch: Batch, kind: Kind, *, columns: Mapping[str, str], nodata: Mapping[str, str]) -> Batch:
+    """Rows without geometry, their columns named and typed as the kind has them.
+
+    Ids and periods are not theirs to say: columns called so stay with a `_` behind.
+
+    Raises:
+        UnknownProperty, InvalidParameter: as `conform`.
+    """
+    kept = [n + "_" if n.casefold() in naming.PERIODS else n for n in batch.table.column_names]
+    table = naming.rename_taken(batch.table.rename_columns(kept))
+    plan = naming.plan(table.column_names, kind, columns)
+    return _typed(replace(batch, table=_blanked(table, plan, nodata)), kind, plan)
+
+
+def sized(batch: Batch, kind: Kind) -> Batch:
     """With the sizes by which the kind's features find their tile, where they are not those of their boxes."""
     if kind.size is None:
         return batch
@@ -177,7 +191,7 @@ def _identified(batch: Batch, plan: Mapping[str, str]) -> Batch:
         ids = content_ids(batch.table)
         return replace(batch, table=put(batch.table, "id", ids), notes=(*batch.notes, NO_ID))
     source = plan["id"]
-    ids = values.text(_whole(batch.table[source]))
+    ids = values.text(integral(batch.table[source]))
     table = put(_without_twin(batch.table, "id"), "id", ids)
     empty = np.asarray(ids.is_null())
     return refuse(
@@ -185,7 +199,7 @@ def _identified(batch: Batch, plan: Mapping[str, str]) -> Batch:
     )
 
 
-def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def integral(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whole numbers as such: 12.0 in a column with gaps is 12."""
     if not pa.types.is_floating(column.type):
         return column

@@ -44,6 +44,8 @@ class Prepared:
     rows: int | None = None
     assets: dict[str, str] = field(default_factory=dict)
     """Name in the twin's raster folder -> where the file lies now."""
+    join: tuple[str, str] | None = None
+    """The table's column and the layer's, where the rows are attributes of features that are there."""
 
 
 def encode(parts: Iterable[Prepared]) -> Iterator[bytes]:
@@ -75,6 +77,7 @@ def _part(part: Prepared) -> Iterator[bytes]:
         "rows": part.rows,
         "assets": part.assets,
         "observations": part.observations is not None,
+        "join": part.join,
     }
     yield frame(b"P", orjson.dumps(head))
     for batch in part.batches:
@@ -187,6 +190,7 @@ def _prepared(head: dict[str, Any], tape: _Tape) -> Prepared:
         observations=(lambda: tape.batches(b"O")) if head["observations"] else None,
         rows=head["rows"],
         assets=head["assets"],
+        join=tuple(head["join"]) if head["join"] else None,
     )
 
 

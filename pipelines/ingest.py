@@ -25,7 +25,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import archive, frames, reading
+from pipelines import archive, frames, joining, reading
 from pipelines.frames import Prepared
 from pipelines.reading import Request
 from twin import errors
@@ -88,7 +88,9 @@ def ingest(
 
 
 def take(store: Store, part: Prepared, settings: Settings, progress: Progress = quiet) -> Report:
-    """Take one delivery: its files, its rows in one commit, then its observations."""
+    """Take one delivery: its files, its rows in one commit, then its observations; or join its rows."""
+    if part.join is not None:
+        return joining.join(store, part, progress)
     for name, path in part.assets.items():
         settle(Path(path), settings, name)
     layer = continued(store, part.layer)

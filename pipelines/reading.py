@@ -78,6 +78,8 @@ class Request:
     tz: str | None = None
     encoding: str | None = None
     repair: str | None = None
+    join: tuple[str, str] | None = None
+    """The table's column and the layer's, where rows are attributes of features that are there."""
     title: Titles = field(default_factory=Titles)
     theme: str | None = None
     department: Titles | None = None
@@ -98,6 +100,11 @@ def prepare(request: Request) -> Iterator[Prepared]:
     paths = tuple(_local(path) for path in request.paths)
     reader = reader_for(paths[0], request)
     _fitting(reader, request)
+    if request.join:
+        from pipelines import joining
+
+        yield from joining.read(paths, reader, _options(request), request, request.join)
+        return
     groups = [paths] if reader.together else [(path,) for path in paths]
     for group in groups:
         for part in reader.read(group, _options(request)):
@@ -140,6 +147,8 @@ def reader_for(path: Path, request: Request) -> Reader:
     fits = [(s, r) for r in readers().values() for s in r.suffixes if name.endswith(s)]
     if request.kind == "sensors":
         fits = [(s, r) for s, r in fits if r.name == "sensors"] or fits
+    if request.join:
+        fits = [(s, r) for s, r in fits if r.tables] or fits
     best = max((len(s) for s, _ in fits), default=0)
     candidates = [r for s, r in fits if len(s) == best]
     if not candidates:
@@ -417,6 +426,8 @@ def request(found: Mapping[str, Any]) -> Request:
     given["title"] = given.get("title") or Titles()
     if given.get("valid_from"):
         given["valid_from"] = datetime.fromisoformat(given["valid_from"])
+    if given.get("join"):
+        given["join"] = tuple(given["join"])
     if given.get("at"):
         given["at"] = tuple(given["at"])
     if given.get("shift"):

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.readers import coordinates, delimited, tabular
-from pipelines.readers.reader import Options, Part, Reader
-from pipelines.readers.tabular import Rows
+from pipelines.readers.reader import Options, Part, Reader, Rows
 
 
 def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
@@ -20,11 +19,23 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
         yield tabular.part(rows, options)
 
 
+def tables(path: Path, options: Options) -> Iterator[Rows]:
+    """The one table, wherever its rows are."""
+    text = delimited.read(path, options)
+    table = delimited.typed(text.table)
+    yield Rows(source=path.name, table=table, rejected=text.rejected, notes=text.notes)
+
+
 def claims(path: Path) -> bool:
     """Whether the first line names coordinates."""
     return coordinates.find(delimited.header(path)) is not None
 
 
 READER = Reader(
-    name="csv", title="CSV with coordinates", suffixes=(".csv", ".tsv", ".txt"), read=read, claims=claims
+    name="csv",
+    title="CSV with coordinates",
+    suffixes=(".csv", ".tsv", ".txt"),
+    read=read,
+    claims=claims,
+    tables=tables,
 )

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from twin.model import Titles
+import pyarrow as pa
+
+from twin.model import Rejected, Titles
 from twin.table import Batch
 
 
@@ -70,6 +72,20 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rows:
+    """A table of a source, as it was read."""
+
+    source: str
+    """What messages call it."""
+    table: pa.Table
+    """Columns by the source's names, and `row`, int64."""
+    rejected: tuple[Rejected, ...] = ()
+    notes: tuple[str, ...] = ()
+    cell: Callable[[int | str, str], str] | None = None
+    """Where a row's column is in the words of the program that wrote it, such as `管点!C17`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reader:
     """A source format."""
 
@@ -87,3 +103,5 @@ class Reader:
     """Whether a folder may be a source; `claims` looks at it where its suffix does not settle it."""
     placed: bool = False
     """Whether it takes `--offset` and a height in `--at`: models that were baked elsewhere."""
+    tables: Callable[[Path, Options], Iterator[Rows]] | None = None
+    """A file's tables with or without positions, for `--join`; None where it has none."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import shapely
 from pipelines.readers import coordinates
 from pipelines.readers.coordinates import OWN, Where
 from pipelines.readers.gauss import Fit
-from pipelines.readers.reader import Options, Part
+from pipelines.readers.reader import Options, Part, Rows
 from pipelines.readers.stated import crs_of
 from twin import space
 from twin.errors import MissingPart
@@ -23,20 +23,6 @@ from twin.table import Batch
 
 ROWS: Final = 50_000
 """Of a batch."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """A table as it was read."""
-
-    source: str
-    """What messages call it."""
-    table: pa.Table
-    """Columns by the source's names, and `row`, int64."""
-    rejected: tuple[Rejected, ...] = ()
-    notes: tuple[str, ...] = ()
-    cell: Callable[[int | str, str], str] | None = None
-    """What the source's own program calls the place of a row and column, such as `管点!C17`."""
 
 
 def part(rows: Rows, options: Options, *, name: str = "") -> Part:

@@ -9,11 +9,10 @@ from typing import Final
 
 from layers.naming import plain
 from pipelines.readers import coordinates, tabular
-from pipelines.readers.reader import Options, Part, Reader
+from pipelines.readers.reader import Options, Part, Reader, Rows
 from pipelines.readers.sheet import Sheet
 from pipelines.readers.sheet_table import Tabled, tabled
 from pipelines.readers.sheets import sheets
-from pipelines.readers.tabular import Rows
 from twin.errors import MissingPart
 
 SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".et", ".ods")
@@ -37,23 +36,38 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
             yield part if i else replace(part, notes=(*left_out, *part.notes))
 
 
-def placed(path: Path, options: Options) -> tuple[list[Tabled], tuple[str, ...]]:
-    """The tables with coordinates, and notes of what was left out."""
-    found: list[Tabled] = []
+def tables(path: Path, options: Options) -> Iterator[Rows]:
+    """Every sheet that has a table, wherever its rows are; the first says what was left out."""
     left_out: list[str] = []
+    found = list(_tabled(path, options, left_out))
+    if not found:
+        raise MissingPart(f"{path.name}: {'; '.join(left_out) or 'no sheet holds anything'}")
+    for i, table in enumerate(found):
+        rows = _rows(path, table)
+        yield rows if i else replace(rows, notes=(*left_out, *rows.notes))
+
+
+def _tabled(path: Path, options: Options, left_out: list[str]) -> Iterator[Tabled]:
+    """The sheets' tables; why a sheet has none goes to `left_out`."""
     for sheet in sheets(path):
         if why := _passed_over(sheet):
             left_out += [f"the sheet {sheet.name} is {why} and was left out"] * (why != "empty")
             continue
         try:
-            table = tabled(sheet, options.nodata)
+            yield tabled(sheet, options.nodata)
         except MissingPart as error:
             left_out.append(str(error))
-            continue
+
+
+def placed(path: Path, options: Options) -> tuple[list[Tabled], tuple[str, ...]]:
+    """The tables with coordinates, and notes of what was left out."""
+    found: list[Tabled] = []
+    left_out: list[str] = []
+    for table in _tabled(path, options, left_out):
         if coordinates.find(table.table.column_names, _there(options, table)) is None:
             named = ", ".join(n for n in table.table.column_names if n != "row")[:300]
             left_out.append(
-                f"{sheet.name}: no columns for longitude and latitude, x and y, or WKT among {named}"
+                f"{table.sheet}: no columns for longitude and latitude, x and y, or WKT among {named}"
             )
             continue
         found.append(table)
@@ -82,4 +96,6 @@ def _rows(path: Path, one: Tabled) -> Rows:
     )
 
 
-READER = Reader(name="workbook", title="Workbook with coordinates", suffixes=SUFFIXES, read=read)
+READER = Reader(
+    name="workbook", title="Workbook with coordinates", suffixes=SUFFIXES, read=read, tables=tables
+)
