@@ -14,9 +14,11 @@ from api.access.identity import NOBODY, Access
 from api.hot import Hot
 from api.hub import Hub
 from pipelines import bake
+from pipelines.executor import Executor, here
 from pipelines.ground import Grounds
 from pipelines.search import Index
 from pipelines.tile_cache import TileCache
+from twin import vertical
 from twin.forest import Forest
 from twin.policy import Policy
 from twin.seen_catalogue import Sight
@@ -38,6 +40,7 @@ class Twin:
     hot: Hot = field(default_factory=Hot)
     policy: Policy = field(default_factory=Policy.open)
     """What is seen: everything for the server's own work, the caller's rights in a route."""
+    executor: Executor = here
     access: Access | None = None
     """Who asks and what they may; without it (a twin in a test) nobody is told from anybody."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -53,7 +56,9 @@ class Twin:
             forest=self.forest.seen(self.policy.key, lambda: Sight(self.store, self.policy))
             if self.policy.ruled
             else self.forest,
+            executor=self.executor,
             ground=lambda at, known: self.grounds.at(self.policy, at=at, known=known),
+            ways=vertical.load(self.settings.home),
         )
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from layers.footing import absolute
 from layers.kind import Ground, Kind, Placed
+from pipelines.executor import Executor, here
 from pipelines.narrowed import narrowed
 from tiles import gltf
 from tiles.tileset import Region, Tile, nothing, tileset
@@ -41,6 +42,7 @@ from twin.store import Store
 from twin.survey import Survey, survey, total
 from twin.table import BODY
 from twin.tree import Tree
+from twin.vertical import NO_WAYS, Way, Ways, raised
 
 REVISION: Final = "2"
 """Of this recipe; another one makes every tile's address another."""
@@ -78,8 +80,12 @@ class Source:
     forest: Forest
     ground: Callable[[datetime, datetime], Standing]
     """The ground as it was at a moment, as known at another."""
+    ways: Ways = NO_WAYS
+    """Between vertical datums, as the site states them."""
     base: str = "/tiles"
     """What URIs in tileset JSON start with."""
+    executor: Executor = here
+    """Where vector tiles are shaped and written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,14 +147,16 @@ def content(
         raise TileNotFound(
             f"{key} is no state of node {node} of layer {layer!r}; start from its tileset.json"
         )
-    return glb(scene.layer, scene.kind, _rows(scene, planted.tree, place), scene.ground)
+    return glb(scene.layer, scene.kind, _rows(scene, planted.tree, place), scene.ground, way=scene.way)
 
 
-def glb(layer: Layer, kind: Kind, rows: pa.Table, ground: Ground) -> bytes:
-    """Rows of a layer as binary glTF."""
+def glb(layer: Layer, kind: Kind, rows: pa.Table, ground: Ground, *, way: Way | None = None) -> bytes:
+    """Rows of a layer as binary glTF; `way` leads from the layer's heights to the ground's."""
     if kind.mesh is None:
         raise TileNotFound(f"layer {layer.id!r} of kind {kind.name!r} is not drawn as 3D Tiles")
     placed = Placed(ground=ground, vertical=layer.vertical, schematic=layer.schematic)
+    if way is not None and (lifted := raised(rows, way)) is not None:
+        rows, placed = lifted, replace(placed, vertical=ground.vertical)
     mesh = kind.mesh(rows, placed) if rows.num_rows else None
     if mesh is None or not len(mesh.indices):
         return gltf.empty()
@@ -171,10 +179,13 @@ class _Scene:
     policy: Policy
     filter: Filter | None = None
     filter_key: str = ""
+    way: Way | None = None
+    """From the layer's heights to the ground's, where one is stated."""
 
     @property
     def placed(self) -> Placed:
-        return Placed(ground=self.ground, vertical=self.layer.vertical, schematic=self.layer.schematic)
+        vertical = self.ground.vertical if self.way else self.layer.vertical
+        return Placed(ground=self.ground, vertical=vertical, schematic=self.layer.schematic)
 
 
 def _scene(
@@ -184,11 +195,13 @@ def _scene(
     kind = cast(Kind, registry.entry("layers", "KIND", described.kind))
     if kind.draw != "3dtiles" or kind.mesh is None:
         raise TileNotFound(f"layer {layer!r} of kind {kind.name!r} is not drawn as 3D Tiles")
+    ground = source.ground(at, known)
     return _Scene(
         source=source,
         layer=described,
         kind=kind,
-        ground=source.ground(at, known),
+        ground=ground,
+        way=source.ways.of(described, ground.vertical),
         at=at,
         known=known,
         policy=policy,
@@ -219,7 +232,16 @@ def _recipe(scene: _Scene) -> str:
     """What decides the bytes apart from the rows."""
     layer, kind = scene.layer, scene.kind
     columns = [(c.name, c.type) for c in layer.columns if c.name in kind.mesh_columns]
-    said = (layer.vertical, layer.schematic, scene.ground.vertical, kind.name, kind.mesh_columns, columns)
+    way = scene.way.words if scene.way else ""
+    said = (
+        layer.vertical,
+        layer.schematic,
+        scene.ground.vertical,
+        way,
+        kind.name,
+        kind.mesh_columns,
+        columns,
+    )
     name = f"{REVISION}.{zlib.crc32(repr(said).encode()):08x}"
     return ".".join(part for part in (name, scene.policy.key, scene.filter_key[:12]) if part)
 
@@ -397,10 +419,21 @@ def _heights(scene: _Scene, planted: Planted, seen: Survey, node: int) -> tuple[
     # Means from afar are flatter than the ground.
     ease = 2.0 + 0.5 * (high - low)
     below, above = _reach(scene.kind, float(seen.size[node]))
-    stated = seen.box[node, [2, 5]]
+    stated = seen.box[node, [2, 5]] + _lift(scene, seen.box[node])
     if absolute(scene.placed) and np.isfinite(stated).all():
         low, high = min(low, float(stated[0])), max(high, float(stated[1]))
     return low - ease - below, high + ease + above
+
+
+def _lift(scene: _Scene, box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2,) the least and most metres that heights in a box (west, south, low, east, north, high) are shifted by."""
+    if scene.way is None:
+        return np.zeros(2)
+    lon, lat = np.meshgrid(np.linspace(box[0], box[3], 3), np.linspace(box[1], box[4], 3))
+    shift = scene.way.shift(lon.ravel(), lat.ravel())
+    # Where a grid knows nothing the rows there are not shifted.
+    shift = np.append(shift[np.isfinite(shift)], 0.0) if not np.isfinite(shift).all() else shift
+    return np.array([shift.min(), shift.max()])
 
 
 def _reach(kind: Kind, size: float) -> tuple[float, float]:

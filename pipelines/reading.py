@@ -30,7 +30,7 @@ from pipelines import frames
 from pipelines.frames import Prepared
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.shifting import shifted
-from twin import own_systems, registry
+from twin import own_systems, registry, vertical
 from twin.errors import (
     ForbiddenReference,
     InvalidParameter,
@@ -322,7 +322,7 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
         geometry=_geometry(kind, head),
         columns=columns,
         crs=authority(crs) if crs is not None else "OGC:CRS84",
-        vertical=request.vertical or part.vertical or "unknown",
+        vertical=vertical.code(request.vertical) if request.vertical else part.vertical or "unknown",
         theme=request.theme or kind.theme,
         department=request.department,
         invented=request.invented,

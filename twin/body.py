@@ -93,6 +93,8 @@ def decode(block: bytes) -> Body:
 
 Move = Callable[[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
 """(n,) x and y to (n,) longitude and latitude."""
+Shift = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+"""(n,) degrees to (n,) metres; NaN where nothing is known."""
 
 
 def moved(blocks: pa.Array, move: Move, *, up: float = 1.0) -> pa.Array:
@@ -104,11 +106,32 @@ def moved(blocks: pa.Array, move: Move, *, up: float = 1.0) -> pa.Array:
     Raises:
         InvalidGeometry: a block is not a body.
     """
+
+    def change(vertices: NDArray[np.float64]) -> None:
+        vertices[:, 0], vertices[:, 1] = move(vertices[:, 0], vertices[:, 1])
+        vertices[:, 2] *= up
+
+    return _changed(blocks, change)
+
+
+def lifted(blocks: pa.Array, shift: Shift) -> pa.Array:
+    """A column of bodies with metres added to their heights, by longitude and latitude; nulls stay.
+
+    Raises:
+        InvalidGeometry: a block is not a body.
+    """
+
+    def change(vertices: NDArray[np.float64]) -> None:
+        vertices[:, 2] += shift(vertices[:, 0], vertices[:, 1])
+
+    return _changed(blocks, change)
+
+
+def _changed(blocks: pa.Array, change: Callable[[NDArray[np.float64]], None]) -> pa.Array:
     bodies = [None if block is None else decode(block) for block in blocks.to_pylist()]
     known = [b for b in bodies if b is not None]
     vertices = np.concatenate([np.empty((0, 3)), *(b.vertices for b in known)])
-    vertices[:, 0], vertices[:, 1] = move(vertices[:, 0], vertices[:, 1])
-    vertices[:, 2] *= up
+    change(vertices)
     ends = np.cumsum([len(b.vertices) for b in known])
     shifted = iter(np.split(vertices, ends[:-1])) if known else iter(())
     return pa.array(

@@ -9,7 +9,7 @@ TwinError
 |                      InvalidBody, InvalidJSON, InvalidGeometry, OutsideCRSArea, UnknownCRS
 +-- Refused            UnreadableFile, MissingPart, UnsafeContent, UnsafeArchive, ForbiddenReference,
 |                      TooLarge, UnsupportedFormat
-+-- Conflict           StaleVersion, DuplicateId, Repeated
++-- Conflict           StaleVersion, DuplicateId, Repeated, DifferentDatums
 +-- Denied             Unauthorized, Forbidden, TooMany
 +-- Unavailable        StoreBusy, StoreDown, TimeLimit, StorageFull
 """
@@ -161,6 +161,12 @@ class DuplicateId(Conflict):
     """That id is taken."""
 
     slug = "duplicate-id"
+
+
+class DifferentDatums(Conflict):
+    """Heights of two vertical datums, or of an unknown one, where no way between them is stated."""
+
+    slug = "different-datums"
 
 
 class Repeated(Conflict):

@@ -70,7 +70,7 @@ class OwnSystem(pyproj.CRS):
         """Tells it from others, and this state of a profile from an earlier one."""
 
     @property
-    def area_of_use(self) -> AreaOfUse | None:
+    def area_of_use(self) -> Any:
         """Where its positions belong; outside is a loud warning."""
         return self.area
 
@@ -78,7 +78,7 @@ class OwnSystem(pyproj.CRS):
         return f"<{self.name}: a system of its own>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, OwnSystem) and self.known == other.known
+        return isinstance(other, OwnSystem) and bool(self.known == other.known)
 
     def __hash__(self) -> int:
         return hash(self.known)
@@ -88,7 +88,7 @@ class OwnSystem(pyproj.CRS):
 
     def equals(self, other: Any, ignore_axis_order: bool = False) -> bool:  # noqa: ARG002, FBT001, FBT002 pyproj's
         """Whether it is the same system."""
-        return self == other
+        return bool(self == other)
 
 
 class Own:
