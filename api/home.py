@@ -11,6 +11,7 @@ from api import access
 from api.cards import kinds
 from api.state import Twin, over
 from api.upkeep import tended
+from pipelines.executor import Processes
 from pipelines.ingest import Intake, listening
 from pipelines.search import Index
 from tiles import geojson
@@ -69,7 +70,9 @@ def served(settings: Settings) -> Iterator[Twin]:
             if intake:
                 at_end.callback(intake.close)
             at_end.enter_context(tended(store))
-            yield over(store, settings, access=rights, index=index)
+            executor = Processes()
+            at_end.callback(executor.close)
+            yield over(store, settings, access=rights, index=index, executor=executor)
 
 
 def described(layer: Layer) -> Layer:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,6 +77,10 @@ class TileMatrixSet:
     matrices: tuple[TileMatrix, ...]
     document: Mapping[str, Any] = field(repr=False)
     """As JSON."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: by its document."""
+        return _revived, (orjson.dumps(self.document),)
 
     @property
     def degrees(self) -> bool:
@@ -336,6 +341,13 @@ BUILT: Final = (
 
 
 # Those that a site brings along
+
+
+@lru_cache(maxsize=64)
+def _revived(document: bytes) -> TileMatrixSet:
+    """The set of a document: one is one in every process."""
+    said = orjson.loads(document)
+    return next((built for built in BUILT if built.document == said), None) or read(said)
 
 
 def load(path: Path) -> TileMatrixSet:
