@@ -77,6 +77,7 @@ def draw(state: LayerState, kind: Kind) -> dict[str, Any]:
         found["tileset"] = f"{path}/tileset.json"
     if mode in ("mesh", "pointcloud"):
         found["offset"] = float(state.layer.extra.get("offset", 0.0))
+        found["points"] = state.layer.extra.get("points")
     if mode not in ("terrain", "imagery"):
         found["mvt"] = f"{path}/{{z}}/{{x}}/{{y}}.mvt"
     if mode == "imagery":

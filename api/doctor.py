@@ -21,6 +21,7 @@ from twin.rules import Rules
 from twin.settings import Settings
 
 FREE_GB = 2
+RASTERS = ("terrain", "imagery")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,16 @@ def _machine(settings: Settings) -> Iterator[Finding]:
         what="disk", fine=free >= FREE_GB, detail=f"{free:.1f} GB free at {parent} ({FREE_GB} wanted)"
     )
     yield _font()
+    yield _points()
+
+
+def _points() -> Finding:
+    from pipelines.readers import pointclouds
+
+    try:
+        return Finding(what="point clouds", fine=True, detail=f"py3dtiles of {pointclouds.python()}")
+    except TwinError as error:
+        return Finding(what="point clouds", fine=True, detail=str(error))
 
 
 def _font() -> Finding:
@@ -131,7 +142,7 @@ def _home(settings: Settings) -> Iterator[Finding]:
         with opened(settings) as store:
             states = store.layers(Policy.open())
             yield Finding(what="store", fine=True, detail=f"{len(states)} layers, commit {store.last()}")
-            yield _files(settings, sum(s.count for s in states if s.layer.geometry == "Raster"))
+            yield _files(settings, sum(s.count for s in states if s.layer.kind in RASTERS))
     except TwinError as error:
         yield Finding(what="store", fine=False, detail=str(error))
 

@@ -170,7 +170,7 @@ def take(found: Found, options: Options, aside: Path) -> Taken:
         "edition": str(said["asset"]["version"]),
         "contents": seen.contents,
         "points": seen.points,
-        "bytes": _size(asset[1]),
+        "bytes": size(asset[1]),
         "offset": offset,
         "place": "" if place is None else ",".join(repr(v) for v in place),
         "lowest": round(low + offset, 2),
@@ -263,14 +263,20 @@ def _stored(found: Found, seen: Seen, aside: Path) -> tuple[str, Path]:
     if len(names) > ENTRIES:
         raise TooLarge(f"{found.name} has {len(names):,} files; the limit is {ENTRIES:,}")
     target = Path(mkdtemp(dir=aside))
-    whole = hashlib.sha256()
     for name in names:
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found.path / name, place, follow_symlinks=False)
-        with place.open("rb") as file:
+    return named(target, names), target
+
+
+def named(folder: Path, names: list[str]) -> str:
+    """The name of a folder by the names and bytes of its files."""
+    whole = hashlib.sha256()
+    for name in names:
+        with (folder / name).open("rb") as file:
             whole.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return whole.hexdigest(), target
+    return whole.hexdigest()
 
 
 def _packed(path: Path, aside: Path) -> tuple[str, Path]:
@@ -281,7 +287,8 @@ def _packed(path: Path, aside: Path) -> tuple[str, Path]:
     return digest + path.suffix.lower(), target
 
 
-def _size(path: Path) -> int:
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
     return (
         path.stat().st_size
         if path.is_file()
