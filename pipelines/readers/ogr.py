@@ -19,6 +19,7 @@ from pipelines.readers.columns import freed
 from pipelines.readers.curves import straightened
 from pipelines.readers.reader import Options, Part
 from pipelines.readers.stated import crs_of
+from pipelines.readers.zoned import known, zoned
 from twin import space
 from twin.errors import UnreadableFile
 from twin.table import Batch
@@ -78,13 +79,13 @@ def part(table: Table, options: Options) -> Part:
     """
     with told(table.path):
         about = pyogrio.read_info(table.path, layer=table.name, encoding=table.encoding)
-    stated = table.crs or (space.crs(about["crs"]) if about["crs"] else None)
+    stated = table.crs or (known(space.crs(about["crs"])) if about["crs"] else None)
     crs, notes = crs_of(table.path.name, stated, options)
     count = about["features"]
     asked = replace(table, fids=bool(about["fid_column"]) and about["fid_column"] in options.columns.values())
     return Part(
         name=table.part,
-        batches=_batches(asked, crs),
+        batches=zoned(_batches(asked, crs), table.path.name),
         rows=count if count >= 0 else None,
         vertical=space.vertical_of(crs),
         notes=(*table.notes, *notes),
