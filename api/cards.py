@@ -10,6 +10,7 @@ from layers.kind import Kind, Legend
 from twin import registry
 from twin.model import BBox, Column, LayerState, Report, Titles
 from twin.moments import text
+from twin.vertical import OFFSET
 
 THEMES = {
     "base": Titles(zh="基础地理", en="Base map"),
@@ -55,6 +56,7 @@ def summary(state: LayerState) -> dict[str, Any]:
         "due": text(state.updated + timedelta(days=layer.renew_days)) if layer.renew_days else None,
         "invented": layer.invented,
         "vertical": layer.vertical,
+        "vertical_offset": layer.extra.get(OFFSET),
         "crs": layer.crs,
         "schematic": layer.schematic,
         "label": kind.label,

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from api import survey
 from api.access import commands
 from twin import moments
 from twin.errors import InvalidParameter, StoreBusy, TwinError
@@ -28,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="城市一张图 Onemap Twin: one map of a city, in space and time. Everything lives in TWIN_HOME.",
 )
+app.command(name="check")(survey.check)
+app.command(name="vertical")(survey.offset)
 app.add_typer(commands.key, name="key")
 app.add_typer(commands.rules, name="rules")
 app.add_typer(commands.audit, name="audit")
@@ -138,9 +141,13 @@ def ingest(
         str | None, typer.Option(help="buildings, terrain, networks, …; guessed where it is plain")
     ] = None,
     crs: Annotated[
-        str | None, typer.Option(help="for a file that states none: EPSG code, WKT or PROJ string")
+        str | None,
+        typer.Option(help="for a file that states none: EPSG code, WKT, PROJ string, a profile; GCJ02, BD09"),
     ] = None,
-    vertical: Annotated[str | None, typer.Option(help="vertical datum: EPSG code or 'ellipsoid'")] = None,
+    vertical: Annotated[
+        str | None,
+        typer.Option(help="of its heights: 1985, 1956, NAP, EGM96, EGM2008, ellipsoid, unknown, EPSG code"),
+    ] = None,
     valid_from: Annotated[
         str | None, typer.Option("--valid-from", "--date", help="the date of the survey; now when left out")
     ] = None,

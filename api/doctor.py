@@ -13,7 +13,7 @@ from api.access import oidc
 from api.home import STATIC, opened
 from api.limits import machine
 from pipelines import ingest
-from twin import own_systems, stores
+from twin import own_systems, stores, vertical
 from twin.audit import SQLiteLog
 from twin.errors import TwinError
 from twin.policy import Policy
@@ -96,9 +96,22 @@ def _profiles(settings: Settings) -> Iterator[Finding]:
         yield Finding(what=f"CRS profile {name}", fine=not mode, detail=detail)
 
 
+def _datums(settings: Settings) -> Iterator[Finding]:
+    """What the site states of its vertical datums."""
+    try:
+        ways = vertical.load(settings.home, anew=True).stated
+    except TwinError as error:
+        yield Finding(what="vertical datums", fine=False, detail=str(error))
+        return
+    if ways:
+        said = "; ".join(f"{w.source} to {w.target}: {w.words}" for w in ways)
+        yield Finding(what="vertical datums", fine=True, detail=said)
+
+
 def _access(settings: Settings) -> Iterator[Finding]:
     yield from _private(settings)
     yield from _profiles(settings)
+    yield from _datums(settings)
     rules = Rules.load(settings.home)
     yield Finding(what="access", fine=rules.problem is None, detail=access.told(rules, settings))
     yield _names(settings)

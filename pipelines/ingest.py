@@ -25,7 +25,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import archive, frames, joining, reading
+from pipelines import archive, control, frames, joining, offsets, reading
 from pipelines.frames import Prepared
 from pipelines.reading import Request
 from twin import errors
@@ -34,7 +34,7 @@ from twin.model import Layer, Mode, Rejected, Report
 from twin.policy import Policy
 from twin.settings import Settings
 from twin.store import Catalogue, Store
-from twin.table import TIMESTAMP, Batch
+from twin.table import Batch, no_rows
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a layer's id, the rows seen so far and the rows to expect."""
@@ -141,16 +141,8 @@ def _observations(store: Store, part: Prepared, batches: Iterable[Batch]) -> str
         aside = replace(
             part.delivery, source=f"{part.delivery.source}/observations", mode=Mode.UPSERT, notes=tuple(notes)
         )
-        store.write(part.layer, [Batch(table=_none(), crs=None, rejected=tuple(rejected))], aside)
+        store.write(part.layer, [Batch(table=no_rows(), crs=None, rejected=tuple(rejected))], aside)
     return f"{taken:,} observations taken, {len(rejected):,} refused" + "".join(f"; {n}" for n in notes)
-
-
-def _none() -> pa.Table:
-    """No rows, as a store takes them."""
-    types = {"id": pa.string(), "geom": pa.binary(), "valid_from": TIMESTAMP, "valid_to": TIMESTAMP}
-    return pa.table(
-        {n: pa.array([], t) for n, t in {**types, "dated": pa.string(), "row": pa.int64()}.items()}
-    )
 
 
 def _watched(part: Prepared, progress: Progress) -> Iterator[Batch]:
@@ -232,18 +224,29 @@ class Intake:
                 stream.write(frames.failed(errors.TwinError(f"the server failed at this delivery: {error}")))
 
     def _take(self, stream: BinaryIO, uid: int) -> None:
-        for part in frames.decode(stream, commands=lambda name: stream.write(self._command(name))):
+        for part in frames.decode(stream, commands=lambda line: stream.write(self._command(line, uid))):
             report = take(self.store, part, self.settings)
             self.heard(report, uid)
             stream.write(frames.frame(b"R", orjson.dumps(asdict(report))))
             stream.flush()
         stream.write(frames.frame(b"Z"))
 
-    def _command(self, name: bytes) -> bytes:
+    def _command(self, line: bytes, uid: int) -> bytes:
+        name, _, said = line.partition(b" ")
         if name == b"kinds":
             return frames.frame(b"A", orjson.dumps(kinds(self.store)))
+        if name == b"check":
+            return frames.frame(
+                b"A", orjson.dumps(control.answer(self.store, self.settings, orjson.loads(said)))
+            )
+        if name == b"vertical":
+            report = offsets.state(self.store, offsets.offset_from(orjson.loads(said)))
+            self.heard(report, uid)
+            return frames.frame(b"R", orjson.dumps(asdict(report)))
         if name != b"backup":
-            raise errors.InvalidParameter(f"no command {name[:50]!r}; there are kinds and backup")
+            raise errors.InvalidParameter(
+                f"no command {name[:50]!r}; there are kinds, check, vertical and backup"
+            )
         # Written inside the home, where the command line fetches it: no caller's path is opened.
         folder = self.settings.home / ".backup"
         shutil.rmtree(folder, ignore_errors=True)
@@ -293,14 +296,15 @@ def send(requests: Sequence[Request], settings: Settings) -> list[Report]:
         return [frames.report(said) for _, said in _answers(stream)]
 
 
-def command(settings: Settings, name: str) -> Any:
-    """Have the running server do something; what it answers.
+def command(settings: Settings, name: str, said: Any = None) -> Any:
+    """Have the running server do something, with what is said as JSON; what it answers.
 
     Raises:
         StoreDown: no server listens in this home.
     """
     with _connected(settings) as stream:
-        stream.write(frames.frame(b"C", name.encode()) + frames.frame(b"Z"))
+        line = name.encode() if said is None else name.encode() + b" " + orjson.dumps(said)
+        stream.write(frames.frame(b"C", line) + frames.frame(b"Z"))
         stream.flush()
         return next(said for _, said in _answers(stream))
 

@@ -210,3 +210,11 @@ SPREAD_TYPES: Final = {
 
 PLACES: Final = {f"#{name}": type_ for name, type_ in SPREAD_TYPES.items()}
 """The same as columns of an answer, under names that no attribute has."""
+
+
+def no_rows() -> pa.Table:
+    """No rows, as a store takes them: for a delivery that says something of a layer and brings nothing."""
+    types = {"id": pa.string(), "geom": pa.binary(), "valid_from": TIMESTAMP, "valid_to": TIMESTAMP}
+    return pa.table(
+        {n: pa.array([], t) for n, t in {**types, "dated": pa.string(), "row": pa.int64()}.items()}
+    )

@@ -44,7 +44,7 @@ from twin.table import BODY
 
 FILE: Final = "vertical.toml"
 OFFSET: Final = "vertical_offset"
-"""Of a layer's `extra`: metres, to, author, reason, at."""
+"""Of a layer's `extra`: metres, from, to, author, reason, at."""
 UNKNOWN: Final = "unknown"
 ELLIPSOID: Final = "ellipsoid"
 NAMES: Final = {
@@ -119,7 +119,8 @@ class Ways:
     def of(self, layer: Layer, target: str) -> Way | None:
         """The way of a layer's heights to a datum: its own offset, then what the site states; None for none."""
         own = layer.extra.get(OFFSET)
-        if not own:
+        if not own or own["from"] != layer.vertical:
+            # An offset is of the heights that it was stated of; a later delivery may have known ones.
             return self.between(layer.vertical, target)
         first = _constant(layer.vertical, own["to"], own["metres"], f"offset of {layer.id}")
         rest = self.between(own["to"], target)

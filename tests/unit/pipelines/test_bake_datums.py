@@ -130,7 +130,14 @@ def test_without_a_way_it_stands_on_the_ground(tmp_path: Path) -> None:
 
 
 def test_a_layers_own_offset_is_applied(tmp_path: Path) -> None:
-    own = {"metres": 20.0, "to": "EPSG:5737", "author": "Li", "reason": "drone", "at": "2025-01-01T00:00:00Z"}
+    own = {
+        "metres": 20.0,
+        "from": "unknown",
+        "to": "EPSG:5737",
+        "author": "Li",
+        "reason": "drone",
+        "at": "2025-01-01T00:00:00Z",
+    }
     layer = replace(HOUSES, vertical="unknown", extra={vertical.OFFSET: own})
     heights, (low, high), _ = drawn(source(tmp_path, layer, ""))
     assert max(heights) == pytest.approx(162, abs=0.01)

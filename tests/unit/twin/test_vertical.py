@@ -106,7 +106,14 @@ def test_without_a_stated_way_there_is_none(tmp_path: Path) -> None:
 
 def test_a_layers_own_offset_goes_first(tmp_path: Path) -> None:
     ways = stated(tmp_path, NATIONAL)
-    own = {"metres": 12.3, "to": "EPSG:5736", "author": "Li", "reason": "mesh", "at": "2025-01-01T00:00:00Z"}
+    own = {
+        "metres": 12.3,
+        "from": "unknown",
+        "to": "EPSG:5736",
+        "author": "Li",
+        "reason": "mesh",
+        "at": "2025-01-01T00:00:00Z",
+    }
     layer = replace(HOUSES, vertical="unknown", extra={"vertical_offset": own})
     way = ways.of(layer, "EPSG:5737")
     assert way is not None
