@@ -31,6 +31,10 @@ Floats = NDArray[np.float64]
 RUN: Final = 500_000
 """Points held at a time."""
 POINTS: Final = 2_000_000_000
+HEADER: Final = struct.Struct("<H2I")
+"""Size of the header, where points begin, records between them; from byte 94."""
+LATER: Final = struct.Struct("<QI")
+"""Where the records behind the points begin, and how many; from byte 235 on of LAS 1.4."""
 MILLIMETRE: Final = 0.001
 REACH: Final = 2e6
 """Metres from the middle that the frame's numbers can say."""
@@ -115,7 +119,30 @@ def opened(path: Path, options: Options) -> Source:
     )
 
 
+def _sane(path: Path) -> None:
+    """Raises UnreadableFile where the header names places and counts that the file cannot have (LAS 1.4, 2.4).
+
+    Whoever reads it takes its word for how many records stand before the points.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(375)
+    if head[:4] != b"LASF" or len(head) < 227:
+        raise UnreadableFile(f"{path.name} is no LAS or LAZ: it does not begin as one")
+    own, start, records = HEADER.unpack_from(head, 94)
+    longest = 0
+    if head[25] >= 4 and own >= 375:
+        after, more = LATER.unpack_from(head, 235)
+        longest = after + 60 * more if more else 0
+    if not 227 <= own <= start <= size or 54 * records > start - own or longest > size:
+        raise UnreadableFile(
+            f"{path.name}: its header says {records:,} records before the points and points from byte {start:,}; the "
+            f"file has {size:,} bytes: cut off, or a header that lies"
+        )
+
+
 def _header(path: Path) -> laspy.LasHeader:
+    _sane(path)
     try:
         with laspy.open(path) as file:
             header = file.header
