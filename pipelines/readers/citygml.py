@@ -1,9 +1,10 @@
-"""CityGML 1.0 and 2.0, LoD 0 to 3: one row an object, a Building with its parts and installations folded in.
+"""CityGML 1.0 to 3.0, LoD 0 to 4: one row an object, a Building with its parts and installations folded in.
 
 The file is read twice, member by member: once for the columns and the references between objects, once for
-the rows. Axis order: see `gml.reference`. Interiors (rooms, LoD 4) and implicit geometry are not read.
+the rows. Axis order: see `gml.reference`. Of LoD 4 the outside is read; rooms and implicit geometry are not.
+Relief made of triangles becomes a terrain layer (`citygml_relief.py`).
 
-See: OGC 12-019.
+See: OGC 12-019 (2.0), OGC 20-010 and 21-006r2 (3.0).
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import copy
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pipelines.readers import attributes, gml
+from pipelines.readers import attributes, citygml_relief, gml
 from pipelines.readers.city_types import TITLES
 from pipelines.readers.citygml_attributes import attributes_of
 from pipelines.readers.cityobjects import BUILDING, CityObject, Findings, Shape, batches
@@ -31,15 +32,20 @@ from twin.model import Rejected
 from twin.space import vertical_of
 
 MODEL: Final = re.compile(r"http://www\.opengis\.net/citygml/(\d\.\d)$")
-READ: Final = ("1.0", "2.0")
+READ: Final = ("1.0", "2.0", "3.0")
 MEMBERS: Final = ("cityObjectMember", "featureMember", "featureMembers")
 LOD: Final = re.compile(r"^lod(\d)(Solid|MultiSurface|Surface|FootPrint|RoofEdge|Geometry)$")
-HIGHEST: Final = 3
+HIGHEST: Final = 4
 FOLDED: Final = re.compile(
-    r"^(consistsOf\w+Part|outer\w+(Installation|Construction)|opening|trafficArea|auxiliaryTrafficArea)$"
+    r"^(consistsOf\w+Part|outer\w+(Installation|Construction)|opening|fillingSurface"
+    r"|(building|bridge|tunnel)(Part|Installation|ConstructiveElement)"
+    r"|trafficArea|auxiliaryTrafficArea|trafficSpace|auxiliaryTrafficSpace|section|intersection)$"
 )
-ASIDE: Final = ("ReliefFeature", "CityObjectGroup")
-"""Objects that are no rows of a layer: terrain has a reader of its own, a group only names others."""
+RELIEF: Final = "ReliefFeature"
+ASIDE: Final = (RELIEF, "CityObjectGroup")
+"""Objects that are no rows of a layer of objects: relief becomes terrain, a group only names others."""
+NAME: Final = re.compile(r"^[^\W\d][\w.\-]*$")
+"""xs:NCName, which a gml:id is."""
 
 Found = tuple[Element, bool, int]
 """A polygon, whether it is turned over, and its surface code."""
@@ -64,7 +70,7 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
     """The parts of the files, buildings first.
 
     Raises:
-        UnsupportedFormat: another version, or nothing but terrain.
+        UnsupportedFormat: another version, or nothing that can be read.
         UnknownCRS: the file names no CRS and none was given, or one that is not known.
         UnsafeContent, TooLarge, UnreadableFile: see `xml_stream.members`.
     """
@@ -86,11 +92,45 @@ def _model(path: Path, options: Options) -> Iterator[Part]:
             f"{path.name} has no srsName and no CRS was given; pass --crs, for example --crs EPSG:4548"
         )
     place = reference(stated)
-    if not survey.rows:
-        held = ", ".join(f"{n} {kind}" for kind, n in survey.aside.items()) or "no city object"
+    held = survey.rows + survey.aside
+    terrain = options.kind == "terrain"
+    reliefs = survey.aside.pop(RELIEF, 0)
+    if not (reliefs or (survey.rows and not terrain)):
+        listed = ", ".join(f"{n} {kind}" for kind, n in held.items()) or "no city object"
         raise UnsupportedFormat(
-            f"{path.name} holds {held}; objects with surfaces are read here, terrain is not"
+            f"{path.name} holds {listed}; {'relief' if terrain else 'objects'} are wanted"
         )
+    if terrain:
+        others = tuple(f"{n} {kind} left aside with --kind terrain" for kind, n in survey.rows.items())
+        yield _relief(path, place, survey.size, main=True, notes=others)
+        return
+    if not survey.rows:
+        yield _relief(path, place, survey.size, main=True)
+        return
+    relief, word = _beside(path, survey, place) if reliefs else (None, "")
+    for number, each in enumerate(_parts(path, survey, place)):
+        yield replace(each, notes=(*each.notes, word)) if word and not number else each
+    if relief is not None:
+        yield relief
+
+
+def _beside(path: Path, survey: Survey, place: Reference) -> tuple[Part | None, str]:
+    """The relief of a file that has objects too, or why it is left aside."""
+    try:
+        return _relief(path, place, survey.size, main=False), ""
+    except UnsupportedFormat as error:
+        return None, f"{RELIEF} left aside: {error}"
+
+
+def _relief(path: Path, place: Reference, size: int, *, main: bool, notes: tuple[str, ...] = ()) -> Part:
+    """The relief features as terrain, a row each."""
+    found = (element for _, element in features(path) if local(element) == RELIEF)
+    part = citygml_relief.part(path.name, found, place, size)
+    title = None if main else TITLES[RELIEF]
+    return replace(part, name="" if main else RELIEF, title=title, notes=(*notes, *part.notes))
+
+
+def _parts(path: Path, survey: Survey, place: Reference) -> Iterator[Part]:
     others = referred(path, survey.wanted)
     notes = tuple(f"{n} {kind} left aside: not objects of a layer" for kind, n in survey.aside.items())
     for kind in sorted(survey.rows, key=lambda k: (k != BUILDING, k)):
@@ -210,8 +250,13 @@ def _objects(
 
 
 def _check_id(element: Element) -> None:
-    if gml_id(element) is None:
+    name = gml_id(element)
+    if name is None:
         raise InvalidGeometry(f"{local(element)} has no gml:id")
+    if not NAME.match(name):
+        raise InvalidGeometry(
+            f"gml:id {name[:100]!r} is no XML name: it must begin with a letter or _ (xs:ID)"
+        )
 
 
 def _check_place(element: Element, place: Reference) -> None:
@@ -278,7 +323,9 @@ def owners(element: Element) -> Iterator[Element]:
 
 
 def _is_boundary(prop: Element) -> bool:
-    return local(prop) == "boundedBy" and "gml" not in namespace(prop).rsplit("/", 1)[-1]
+    """A property that holds boundary surfaces: `boundedBy` of CityGML's own, `boundary` since 3.0."""
+    own = not namespace(prop).startswith("http://www.opengis.net/gml")
+    return own and local(prop) in ("boundedBy", "boundary")
 
 
 def surfaces(owner: Element, find: gml.Lookup) -> dict[int, list[Found]]:
@@ -314,7 +361,7 @@ def _collect(prop: Element, find: gml.Lookup, code: int, found: dict[int, dict[i
 
 READER = Reader(
     name="citygml",
-    title="CityGML 1.0 and 2.0",
+    title="CityGML 1.0 to 3.0",
     suffixes=(".gml", ".citygml", ".xml"),
     read=read,
     claims=claims,

@@ -51,9 +51,13 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
     """
     folder = Path(mkdtemp(prefix="twin-rasters-"))
     kind = _kind([open_source(path, options) for path in paths], options.kind)
-    taken = [_take(open_source(path, options), kind or "terrain", folder) for path in paths]
+    yield part([_take(open_source(path, options), kind or "terrain", folder) for path in paths], kind)
+
+
+def part(taken: list[Taken], kind: str | None) -> Part:
+    """The part that rasters make: a row each."""
     crs = {t.source.crs.to_wkt(): t.source.crs for t in taken}
-    yield Part(
+    return Part(
         kind=kind,
         batches=iter([_batch(taken, c) for c in crs.values()]),
         rows=len(taken),

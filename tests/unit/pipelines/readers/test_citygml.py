@@ -200,7 +200,7 @@ def test_other_objects_are_parts_and_terrain_is_left_aside_with_a_word(tmp_path)
     relief = '<dem:ReliefFeature xmlns:dem="http://www.opengis.net/citygml/relief/2.0"/>'
     found = parts(tmp_path, city(building(lod1()), road, relief))
     assert list(found) == ["", "Road"]
-    assert "1 ReliefFeature left aside" in found[""][1].notes[0]
+    assert "ReliefFeature left aside" in found[""][1].notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_other_objects_are_parts_and_terrain_is_left_aside_with_a_word(tmp_path)
         (solid_of("file:///etc/passwd"), "forbidden-reference"),
         (solid_of("http://127.0.0.1:9/x"), "forbidden-reference"),
         (solid_of("#nowhere"), "no such gml:id"),
-        ("<bldg:lod4MultiSurface/>", "lod4MultiSurface"),
+        ("<bldg:lod9MultiSurface/>", "lod9MultiSurface"),
         ("", "no surface"),
         (lod1().replace("139.0 5 ", "139.0 "), "positions"),
         (lod1().replace("35.0001", "thirty-five"), "not a number"),
@@ -271,9 +271,9 @@ def test_what_is_not_well_formed_is_refused(tmp_path, text):
         parts(tmp_path, text)
 
 
-def test_version_3_and_other_xml_are_refused_with_what_is_read(tmp_path):
-    for text in (city(head=HEAD.replace("citygml/2.0", "citygml/3.0")), "<r/>"):
-        with pytest.raises(UnsupportedFormat, match=r"2\.0"):
+def test_version_4_and_other_xml_are_refused_with_what_is_read(tmp_path):
+    for text in (city(head=HEAD.replace("citygml/2.0", "citygml/4.0")), "<r/>"):
+        with pytest.raises(UnsupportedFormat, match=r"2\.0 and 3\.0"):
             parts(tmp_path, text)
 
 
@@ -304,18 +304,71 @@ def test_plateau_stands_in_yokosuka_on_land():
 
 
 @real
-def test_terrain_and_other_versions_say_what_they_are():
-    for path, word in (
-        (PLATEAU / "dem" / "523965_dem_6697_05_op.gml", "2 ReliefFeature"),
-        (DATA / "citygml4j_lod2_buildings_v3.gml", r"CityGML 3\.0"),
-    ):
-        with pytest.raises(UnsupportedFormat, match=word):
-            list(READER.read((path,), Options()))
+def test_the_outside_of_level_4_goes_in_and_the_relief_beside_it_as_terrain():
+    building, relief = READER.read((DATA / "citygml4j_lod4_building_v2.gml",), Options())
+    (batch,) = building.batches
+    (row,) = batch.table.to_pylist()
+    assert row["lod"] == "4"
+    body = decode(row["body_lod4"])
+    assert np.ptp(body.vertices, axis=0) == pytest.approx([14, 9, 5], abs=5)
+    assert (relief.name, relief.kind, relief.rows) == ("ReliefFeature", "terrain", 1)
 
 
 @real
-def test_a_building_of_level_4_alone_goes_to_quarantine():
-    (part,) = READER.read((DATA / "citygml4j_lod4_building_v2.gml",), Options())
+def test_a_hundred_buildings_of_three_point_zero_go_in():
+    (part,) = READER.read((DATA / "citygml4j_lod2_buildings_v3.gml",), Options())
+    (batch,) = part.batches
+    assert len(batch.table) == 100
+    assert not batch.rejected
+    assert set(batch.table["height"].to_pylist()) == {11.0}
+
+
+@real
+def test_a_model_against_the_schema_is_refused_with_the_reason():
+    (path,) = (DATA / "invalid").glob("*.gml")
+    with pytest.raises(UnknownCRS):
+        list(READER.read((path,), Options()))
+    (part,) = READER.read((path,), Options(crs="EPSG:25832"))
     (batch,) = part.batches
     assert len(batch.table) == 0
-    assert "lod4" in batch.rejected[0].reason
+    assert "begin with a letter" in batch.rejected[0].reason
+
+
+V3 = (
+    '<CityModel xmlns="http://www.opengis.net/citygml/3.0" xmlns:gml="http://www.opengis.net/gml/3.2"'
+    ' xmlns:bldg="http://www.opengis.net/citygml/building/3.0" xmlns:con="http://www.opengis.net/citygml/construction/3.0"'
+    ' xmlns:gen="http://www.opengis.net/citygml/generics/3.0">'
+)
+
+
+def v3(path, name="b1", inner="", srs=SRS):
+    walls = "".join(
+        f"<boundary><con:{n}><lod3MultiSurface>{multi(polygon(f))}</lod3MultiSurface></con:{n}></boundary>"
+        for n, f in zip(NAMES, BOX, strict=True)
+    )
+    envelope = f'<gml:boundedBy><gml:Envelope srsName="{srs}" srsDimension="3"/></gml:boundedBy>'
+    house = f'<bldg:Building gml:id="{name}">{inner}{walls}</bldg:Building>'
+    path.write_text(f"{V3}{envelope}<cityObjectMember>{house}</cityObjectMember></CityModel>")
+    return path
+
+
+def test_three_point_zero_has_boundaries_lod_3_heights_and_generic_attributes(tmp_path):
+    inner = (
+        "<genericAttribute><gen:IntAttribute><gen:name>floors</gen:name><gen:value>4</gen:value></gen:IntAttribute>"
+        "</genericAttribute><con:height><con:Height><con:status>measured</con:status><con:value uom='m'>6.5</con:value>"
+        "</con:Height></con:height>"
+    )
+    (part,) = READER.read((v3(tmp_path / "a.gml", inner=inner),), Options())
+    (batch,) = part.batches
+    (row,) = batch.table.to_pylist()
+    assert (row["height"], row["floors"], row["lod"]) == (6.5, 4, "3")
+    body = decode(row["body_lod3"])
+    assert sorted(body.surfaces) == sorted([Surface.GROUND, Surface.ROOF, *[Surface.WALL] * 4])
+    assert body.vertices[:, 0].min() == pytest.approx(139.0)
+
+
+def test_an_id_that_is_no_xml_name_is_refused_with_the_reason(tmp_path):
+    (part,) = READER.read((v3(tmp_path / "a.gml", name="1F3E"),), Options())
+    (batch,) = part.batches
+    assert len(batch.table) == 0
+    assert "no XML name" in batch.rejected[0].reason
