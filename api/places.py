@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
+from statistics import median
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from api.ogc.params import numbers, single
 from api.respond import json
 from api.sensorthings import whole
 from api.state import Twin, of
+from pipelines import positions
 from pipelines.nearby import Place, near
 from pipelines.search import Seen
 from tiles.geojson import plain
@@ -32,7 +36,7 @@ AREAS = ("zones", "parcels", "grids", "terrain", "imagery", "features")
 
 @router.get("/search")
 def search(request: Request, twin: Here) -> Response:
-    """Names and ids that fit what somebody typed, the best first."""
+    """Names and ids that fit what somebody typed, the best first; and the places that it names as coordinates."""
     said = single(request.query_params, {"q", "limit"})
     text = said.get("q", "")
     if len(text) > QUERY:
@@ -40,7 +44,19 @@ def search(request: Request, twin: Here) -> Response:
     states = {s.layer.id: s for s in twin.store.layers(twin.policy)}
     seen = Seen(store=twin.store, policy=twin.policy) if twin.policy.ruled else None
     hits = twin.index.search(text, max(1, whole(said, "limit", 20, 100)), states, seen=seen)
-    return json({"hits": [{**h, "kind": states[h["layer"]].layer.kind} for h in hits]})
+    found = positions.named(text, middle(states.values()))
+    return json(
+        {
+            "hits": [{**h, "kind": states[h["layer"]].layer.kind} for h in hits],
+            "positions": [asdict(p) for p in found],
+        }
+    )
+
+
+def middle(states: Iterable[LayerState]) -> float | None:
+    """The longitude of the site: the median of its layers' middles; None of an empty twin."""
+    boxes = [s.bbox for s in states if s.bbox and s.bbox.west <= s.bbox.east]
+    return median((b.west + b.east) / 2 for b in boxes) if boxes else None
 
 
 @router.get("/pick")

@@ -35,6 +35,12 @@ def of_prefix(number: int) -> str:
     return f"EPSG:{4513 + number - 25 if number >= 25 else 4491 + number - 13}"
 
 
+def zone_of(lon: float) -> str | None:
+    """The 3-degree CGCS2000 zone without number about a longitude; None outside of China's zones."""
+    meridian = round(lon / 3) * 3
+    return f"EPSG:{THREE['plain'] + (meridian - 75) // 3}" if 75 <= meridian <= 135 else None
+
+
 def other_width(source: pyproj.CRS, x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
     """What other CRS of CGCS2000, or order of axes, puts all positions where it is used; empty where none does."""
     if fits(source, y, x):
