@@ -1,4 +1,4 @@
-"""A whole twin as a folder that outlives its store: GeoParquet, rasters, settings."""
+"""A whole twin as a folder that outlives its store: GeoParquet, rasters, settings; a site's secret profiles not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from twin import vertical
 from twin.errors import Conflict, MissingPart
 from twin.settings import Settings
 from twin.store import Store
@@ -30,6 +31,8 @@ def backup(store: Store, settings: Settings, folder: Path) -> None:
         shutil.copytree(settings.rasters, folder / "rasters", ignore=shutil.ignore_patterns(".*"))
     if (settings.home / "twin.toml").exists():
         shutil.copy2(settings.home / "twin.toml", folder / "twin.toml")
+    for name in vertical.files(settings.home):
+        _copied(settings.home / name, folder / "vertical" / name)
     mark = {"format": FORMAT, "commit": store.last()}
     (folder / MARK).write_bytes(orjson.dumps(mark, option=orjson.OPT_INDENT_2))
 
@@ -50,5 +53,13 @@ def restore(store: Store, settings: Settings, folder: Path) -> int:
         shutil.copytree(folder / "rasters", settings.rasters, dirs_exist_ok=True)
     if (folder / "twin.toml").exists():
         shutil.copy2(folder / "twin.toml", settings.home / "twin.toml")
+    for path in (folder / "vertical").rglob("*"):
+        if path.is_file():
+            _copied(path, settings.home / path.relative_to(folder / "vertical"))
     store.restore(folder / "store")
     return int(mark["commit"])
+
+
+def _copied(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)

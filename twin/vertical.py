@@ -240,6 +240,16 @@ def load(home: Path, *, anew: bool = False) -> Ways:
     return _loaded[path][1]
 
 
+def files(home: Path) -> list[str]:
+    """The file and the grids that it names, by their paths in the home; nothing where there is none."""
+    path = home / FILE
+    if not path.is_file():
+        return []
+    list(_read(home, path))
+    rows = tomllib.loads(path.read_text("utf-8")).get("way", [])
+    return [FILE, *dict.fromkeys(row["geoid"] for row in rows if "geoid" in row)]
+
+
 def _read(home: Path, path: Path) -> Iterator[Way]:
     try:
         said = tomllib.loads(path.read_text("utf-8"))
@@ -276,7 +286,7 @@ def _way(home: Path, row: Mapping[str, Any], where: str) -> Way:
 
 def _grid(home: Path, name: str, source: str, target: str, where: str) -> Way:
     path = (home / name).resolve()
-    if not path.is_file() or '"' in str(path):
+    if not path.is_file() or not path.is_relative_to(home.resolve()) or '"' in str(path):
         raise UnreadableFile(f"{where}: there is no file {name[:200]!r} in TWIN_HOME")
     steps = (
         "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad "

@@ -156,6 +156,9 @@ def test_a_grid_that_is_not_there_or_none_is_told(tmp_path: Path) -> None:
     text = '[[way]]\nfrom = "1985"\nto = "ellipsoid"\ngeoid = "g.gtx"\n'
     with pytest.raises(UnreadableFile, match=r"no file 'g\.gtx' in TWIN_HOME"):
         stated(tmp_path, text)
+    for name in ("/etc/hostname", "../g.gtx"):
+        with pytest.raises(UnreadableFile, match="in TWIN_HOME"):
+            stated(tmp_path, text.replace("g.gtx", name))
     (tmp_path / "g.gtx").write_bytes(b"no grid")
     with pytest.raises(UnreadableFile, match=r"cannot read 'g\.gtx' as a grid"):
         stated(tmp_path, text)
