@@ -118,17 +118,20 @@ def batch(rows: Rows, types: pa.Schema, crs: pyproj.CRS, move: tuple[float, floa
 
 
 def geometries(rows: Iterable[Mapping[str, Any]], move: NDArray[np.float64]) -> NDArray[np.object_]:
-    """Points or lines with z; a link whose ends coincide on the plan is the point where they are."""
-    shapes = [
-        shapely.LineString(row["line_string"] + move)
-        if "line_string" in row
-        else shapely.Point(row["place"] + move)
-        for row in rows
-    ]
+    """Points or lines with z, or areas; a link whose ends coincide on the plan is the point where they are."""
+    shapes = [_shape(row, move) for row in rows]
     flat = [s.geom_type == "LineString" and s.length == 0 for s in shapes]
     return np.array(
         [shapely.Point(s.coords[0]) if f else s for s, f in zip(shapes, flat, strict=True)], object
     )
+
+
+def _shape(row: Mapping[str, Any], move: NDArray[np.float64]) -> shapely.Geometry:
+    if "ring" in row:
+        return shapely.Polygon(row["ring"] + move[:2])
+    if "line_string" in row:
+        return shapely.LineString(row["line_string"] + move)
+    return shapely.Point(row["place"] + move)
 
 
 READER = Reader(name="epanet", title="EPANET network", suffixes=(".inp",), read=read, claims=claims)

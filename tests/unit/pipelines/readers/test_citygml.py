@@ -320,7 +320,7 @@ def test_a_hundred_buildings_of_three_point_zero_go_in():
     (batch,) = part.batches
     assert len(batch.table) == 100
     assert not batch.rejected
-    assert set(batch.table["height"].to_pylist()) == {11.0}
+    assert set(batch.table["height"].to_pylist()) == {8.0, 9.0, 10.0, 11.0, 12.0}
 
 
 @real
