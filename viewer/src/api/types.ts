@@ -43,7 +43,7 @@ export interface LegendItem {
 }
 
 export interface LayerDraw {
-  mode: "3dtiles" | "terrain" | "imagery" | "points" | "flat" | "none";
+  mode: "3dtiles" | "terrain" | "imagery" | "points" | "flat" | "mesh" | "pointcloud" | "none";
   tileset?: string;
   mvt?: string;
   visible: boolean;
@@ -51,6 +51,18 @@ export interface LayerDraw {
   legend: LegendItem[];
   /** The column that the legend classifies. */
   by: string | null;
+  /** Metres by which what was baked elsewhere stands higher than it says. */
+  offset?: number;
+  points?: PointRanges | null;
+}
+
+/** What the points of a cloud span. */
+export interface PointRanges {
+  height: [number, number];
+  intensity: [number, number];
+  /** Class -> points. */
+  classes: Record<string, number>;
+  rgb: boolean;
 }
 
 export interface LayerSummary {

@@ -3,6 +3,7 @@ import {
   Cesium3DTileColorBlendMode,
   Cesium3DTileStyle,
   Cesium3DTileset,
+  ClassificationType,
   Color,
   type ImageBasedLighting,
   ShadowMode,
@@ -24,6 +25,9 @@ const ghost = 0.22;
 /** Pipes on the map from above: there, but not before the streets. */
 const seenFromAbove = 0.35;
 const nightShade = 0.42;
+/** On the mesh: there for the pointer only, and how a lit one looks. */
+const unseen = 0.005;
+const glow = 0.55;
 
 const edge = Color.fromCssColorString("#3B4046").withAlpha(0.3);
 
@@ -41,8 +45,8 @@ function versionOf({ asset }: Cesium3DTileset): unknown {
   return (asset as { tilesetVersion?: string }).tilesetVersion ?? asset;
 }
 
-class Tiles implements Drawn {
-  #tileset: Cesium3DTileset | null = null;
+export class Tiles implements Drawn {
+  protected tileset: Cesium3DTileset | null = null;
   #view: LayerView | null = null;
   #address = "";
   #version: number;
@@ -51,17 +55,19 @@ class Tiles implements Drawn {
 
   constructor(
     readonly stage: Stage,
-    private summary: LayerSummary,
+    protected summary: LayerSummary,
   ) {
     this.#version = summary.version;
     void this.#load();
   }
 
   restyle(view: LayerView): void {
+    const turned = (this.#view?.onMesh ?? false) !== (view.onMesh ?? false);
     this.#view = view;
-    if (this.#tileset) {
-      this.#dress(this.#tileset, view);
-      this.#tileset.show = view.visible;
+    if (turned && this.tileset) this.#afresh();
+    if (this.tileset) {
+      this.dress(this.tileset, view);
+      this.tileset.show = view.visible;
     }
     // A layer that was never wanted is not fetched before it is.
     else if (view.visible && !this.#address) void this.#load();
@@ -81,7 +87,14 @@ class Tiles implements Drawn {
 
   destroy(): void {
     this.#gone = true;
-    if (this.#tileset) this.stage.widget.scene.primitives.remove(this.#tileset);
+    if (this.tileset) this.stage.widget.scene.primitives.remove(this.tileset);
+  }
+
+  /** Cesium decides how a tileset is drawn (as a body, or as a colour on others) when it is made. */
+  #afresh(): void {
+    if (this.tileset) this.stage.widget.scene.primitives.remove(this.tileset);
+    this.tileset = null;
+    void this.#load();
   }
 
   #wanted(): string {
@@ -93,7 +106,7 @@ class Tiles implements Drawn {
 
   /** Fetch what is wanted now; a tileset that is there stays until the new one can take its place. */
   async #load(): Promise<void> {
-    if (!this.#view?.visible && !this.#tileset) {
+    if (!this.#view?.visible && !this.tileset) {
       this.#address = "";
       return;
     }
@@ -102,9 +115,9 @@ class Tiles implements Drawn {
     this.#address = this.#wanted();
     this.stage.report(this.summary.id, "pending");
     try {
-      const fresh = await Cesium3DTileset.fromUrl(this.#address, this.#options());
+      const fresh = await Cesium3DTileset.fromUrl(this.#address, this.options());
       if (this.#stale(run)) fresh.destroy();
-      else if (this.#tileset && versionOf(fresh) === versionOf(this.#tileset)) {
+      else if (this.tileset && versionOf(fresh) === versionOf(this.tileset)) {
         // The same state under another address: nothing to exchange.
         fresh.destroy();
         this.stage.report(this.summary.id, "ready");
@@ -117,11 +130,10 @@ class Tiles implements Drawn {
   /** Put a tileset into the scene: at once when it is the first, behind the scenes when it replaces another. */
   async #bring(fresh: Cesium3DTileset, run: number): Promise<void> {
     const { scene } = this.stage.widget;
-    claim(fresh, this.summary.id, this.summary.kind);
-    this.#watch(fresh);
-    if (this.#view) this.#dress(fresh, this.#view);
-    const old = this.#tileset;
-    if (!old) this.#tileset = fresh;
+    this.watch(fresh);
+    if (this.#view) this.dress(fresh, this.#view);
+    const old = this.tileset;
+    if (!old) this.tileset = fresh;
     fresh.show = !old && (this.#view?.visible ?? false);
     scene.primitives.add(fresh);
     this.stage.draw();
@@ -131,8 +143,8 @@ class Tiles implements Drawn {
       return;
     }
     if (old) {
-      if (this.#view) this.#dress(fresh, this.#view);
-      this.#tileset = fresh;
+      if (this.#view) this.dress(fresh, this.#view);
+      this.tileset = fresh;
       flip(scene, old, fresh);
     }
     if (this.stage.app.loading[this.summary.id]?.state === "pending")
@@ -143,7 +155,7 @@ class Tiles implements Drawn {
     return this.#gone || run !== this.#run;
   }
 
-  #options(): Cesium3DTileset.ConstructorOptions {
+  protected options(): Cesium3DTileset.ConstructorOptions {
     light ??= ambient();
     return {
       show: false,
@@ -154,10 +166,12 @@ class Tiles implements Drawn {
       shadows: this.summary.kind === "networks" ? ShadowMode.DISABLED : ShadowMode.ENABLED,
       enableCollision: false,
       outlineColor: edge,
+      ...(this.#view?.onMesh ? { classificationType: ClassificationType.CESIUM_3D_TILE } : {}),
     };
   }
 
-  #watch(tileset: Cesium3DTileset): void {
+  protected watch(tileset: Cesium3DTileset): void {
+    claim(tileset, this.summary.id, this.summary.kind);
     if (this.summary.kind === "networks") tileset.customShader = tubeShader();
     tileset.colorBlendMode = Cesium3DTileColorBlendMode.HIGHLIGHT;
     tileset.tileFailed.addEventListener(({ message }: { message: string }) => {
@@ -165,7 +179,7 @@ class Tiles implements Drawn {
     });
   }
 
-  #dress(tileset: Cesium3DTileset, view: LayerView): void {
+  protected dress(tileset: Cesium3DTileset, view: LayerView): void {
     const { app } = this.stage;
     const { draw, id, kind } = this.summary;
     const palette = this.stage.palette();
@@ -179,7 +193,9 @@ class Tiles implements Drawn {
         by: draw.by,
         hidden: view.hidden,
         filter: view.filter,
-        opacity: view.opacity * faded,
+        // Nothing is picked that is wholly transparent.
+        opacity: view.onMesh ? unseen : view.opacity * faded,
+        litOpacity: view.onMesh ? glow : 1,
         lit: this.stage.lit(id),
         litColor: palette.selected,
         plain: building ? palette.building : palette.accent,

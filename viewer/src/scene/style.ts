@@ -14,6 +14,8 @@ export interface Look {
   /** Ids that are lit up. */
   lit: readonly string[];
   litColor: string;
+  /** 1 unless something else is to be seen through what is lit. */
+  litOpacity?: number;
   /** Colour of what the legend does not name. */
   plain: string;
   /** Seconds since 1970 while the clock is dragged; null shows what was loaded. */
@@ -108,7 +110,8 @@ export function tileStyle(look: Look): TileStyle {
   const paint = (color: string, opacity = look.opacity, shade = look.shade ?? 1) =>
     `color(${literal(shaded(over(color, look.base), shade))}, ${opacity})`;
   const conditions: [string, string][] = [];
-  if (look.lit.length > 0) conditions.push([isOneOf("id", look.lit), paint(look.litColor, 1, 1)]);
+  if (look.lit.length > 0)
+    conditions.push([isOneOf("id", look.lit), paint(look.litColor, look.litOpacity ?? 1, 1)]);
   for (const entry of named) {
     conditions.push([isOneOf(look.by ?? "", [classKey(entry.value)]), paint(entry.color)]);
   }

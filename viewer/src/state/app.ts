@@ -64,7 +64,15 @@ export interface LayerView {
   /** Legend values (as text, see `classKey`) that are switched off. */
   hidden: string[];
   filter: LayerFilter | null;
+  /** What a point cloud is coloured by. */
+  colour?: PointColour;
+  /** Buildings: not drawn, but lit up and picked on the mesh (单体化). */
+  onMesh?: boolean;
+  /** A mesh: cut out where a building that is drawn stands. */
+  cut?: boolean;
 }
+
+export type PointColour = "class" | "height" | "intensity" | "rgb";
 
 export interface Loading {
   state: "pending" | "ready" | "failed";
