@@ -1,4 +1,4 @@
-"""Rasters: GeoTIFF, COG and SRTM `.hgt`, as terrain (heights) or imagery (a picture).
+"""Rasters as terrain (heights) or imagery: GeoTIFF, COG, SRTM `.hgt`; TIFF, PNG or JPEG with a world file.
 
 A raster becomes one row: its footprint, and the name of a cloud-optimised GeoTIFF that holds the same
 values in the same CRS on the same cells. Nothing is resampled on the way in: the ground and the tiles
@@ -20,7 +20,7 @@ import pyproj
 import shapely
 
 from pipelines.readers.cog import Stored, store
-from pipelines.readers.raster_source import Source, open_source
+from pipelines.readers.raster_source import DRIVERS, Source, open_source
 from pipelines.readers.reader import Options, Part, Reader
 from twin.errors import InvalidParameter
 from twin.space import metres_per_degree, to_crs84, vertical_of
@@ -65,6 +65,15 @@ def part(taken: list[Taken], kind: str | None) -> Part:
         assets={t.stored.path.name: t.stored.path for t in taken},
         notes=tuple(note for t in taken for note in (*t.source.notes, *t.stored.notes)),
     )
+
+
+def claims(path: Path) -> bool:
+    """Whether a picture lies somewhere: PNG and JPEG without a world file beside them are icons and textures."""
+    suffix = path.suffix.lower()
+    if suffix not in DRIVERS:
+        return True
+    worlds = {f"{path.stem}{s}".lower() for s in (f".{suffix[1]}{suffix[-1]}w", f"{suffix}w", ".wld")}
+    return any(p.name.lower() in worlds for p in path.parent.iterdir())
 
 
 def _kind(sources: list[Source], wanted: str | None) -> str | None:
@@ -148,8 +157,9 @@ def footprint(source: Source) -> shapely.Polygon:
 
 READER = Reader(
     name="raster",
-    title="GeoTIFF, COG, SRTM hgt",
-    suffixes=(".tif", ".tiff", ".hgt"),
+    title="GeoTIFF, COG, SRTM hgt, pictures with a world file",
+    suffixes=(".tif", ".tiff", ".hgt", ".png", ".jpg", ".jpeg"),
     read=read,
+    claims=claims,
     together=True,
 )

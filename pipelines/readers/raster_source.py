@@ -27,7 +27,13 @@ CELLS = 1 << 31
 """The largest raster that is read, cells times bands."""
 STEP = 1024
 """Windows are this many cells wide and high."""
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+"""Pictures that a world file places; all others are TIFF."""
+MAGIC = {
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+}
 HGT = re.compile(r"^([NS])(\d{2})([EW])(\d{3})", re.IGNORECASE)
 HGT_SIDES = {1201: "SRTM3", 3601: "SRTM1"}
 HGT_MISSING = -32768
@@ -65,33 +71,39 @@ def open_source(path: Path, options: Options) -> Source:
     """The raster in a file, by its header. Raises as `raster.read` does."""
     if path.suffix.lower() == ".hgt":
         return _hgt(path)
-    _only_tiff(path)
+    kind = _only(path)
     try:
-        return _tiff(path, options)
+        return _picture(path, options)
     except RasterioError as error:
         raise UnreadableFile(
-            f"{path.name} begins as a TIFF does, but what follows is damaged or cut off; fetch or write it"
+            f"{path.name} begins as a {kind} does, but what follows is damaged or cut off; fetch or write it"
             f" again ({_plain(error, path)})"
         ) from error
 
 
-def _only_tiff(path: Path) -> None:
-    """GDAL goes by content, so a `.tif` can be anything; only a TIFF gets as far as GDAL."""
+def _only(path: Path) -> str:
+    """What the file is; GDAL goes by content, so a `.tif` can be anything: only what it is called gets there."""
+    kind = DRIVERS.get(path.suffix.lower(), "TIFF")
     with path.open("rb") as file:
         head = file.read(1024)
-    if head.startswith(MAGIC):
-        return
+    if head.startswith(MAGIC[kind]):
+        return kind
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         raise UnsafeContent(
-            f"{path.name} is XML that points to other files or servers, not a TIFF; give the TIFF itself"
+            f"{path.name} is XML that points to other files or servers, not a {kind}; give the {kind} itself"
         )
-    raise UnreadableFile(f"{path.name} is no TIFF: it starts with {head[:4]!r}")
+    raise UnreadableFile(f"{path.name} is no {kind}: it starts with {head[:4]!r}")
 
 
-def _tiff(path: Path, options: Options) -> Source:
+def _driver(path: Path) -> str:
+    """The one GDAL driver that may open the file."""
+    return DRIVERS.get(path.suffix.lower(), "GTiff")
+
+
+def _picture(path: Path, options: Options) -> Source:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        opened = rasterio.open(gdal.plain(str(path)), driver="GTiff")
+        opened = rasterio.open(gdal.plain(str(path)), driver=_driver(path))
     with closing(opened) as file:
         _limit(path, file.width * file.height * file.count)
         _whole(file)
@@ -177,7 +189,7 @@ def _noted(path: Path, file: rasterio.DatasetReader, factor: float) -> tuple[str
 
 
 def _windows(path: Path, missing: float | None, *, palette: bool) -> Windows:
-    with rasterio.open(gdal.plain(str(path)), driver="GTiff") as file:
+    with rasterio.open(gdal.plain(str(path)), driver=_driver(path)) as file:
         colours = _colours(file) if palette else None
         for window in steps(file.width, file.height):
             try:

@@ -259,3 +259,74 @@ def test_an_hgt_of_the_wrong_size_or_name_is_refused(tmp_path: Path) -> None:
 def test_the_same_file_twice_has_the_same_content_name(tmp_path: Path) -> None:
     path = write(tmp_path / "dem.tif", slope())
     assert list(read(path).assets) == list(read(path).assets)
+
+
+UNPLACED = "ignore::rasterio.errors.NotGeoreferencedWarning"
+WORLD = "5\n0\n0\n-5\n500002.5\n4239997.5\n"
+
+
+@pytest.mark.filterwarnings(UNPLACED)
+@pytest.mark.parametrize(
+    ("name", "driver", "world"),
+    [
+        ("a.tif", "GTiff", "a.tfw"),
+        ("a.tif", "GTiff", "a.wld"),
+        ("a.tif", "GTiff", "a.tifw"),
+        ("a.png", "PNG", "a.pgw"),
+        ("a.png", "PNG", "a.wld"),
+        ("a.jpg", "JPEG", "a.jgw"),
+        ("a.JPEG", "JPEG", "a.jpegw"),
+    ],
+)
+def test_a_world_file_places_a_picture_and_the_crs_must_be_named(
+    tmp_path: Path, name: str, driver: str, world: str
+) -> None:
+    bands = np.arange(3 * 40 * 60, dtype=np.uint8).reshape(3, 40, 60)
+    with rasterio.open(
+        tmp_path / name, "w", driver=driver, width=60, height=40, count=3, dtype="uint8"
+    ) as file:
+        file.write(bands)
+    for beside in tmp_path.glob("*.xml"):
+        beside.unlink()
+    with pytest.raises(errors.MissingPart, match="world file"):
+        read(tmp_path / name, crs="EPSG:4548")
+    (tmp_path / world).write_text(WORLD)
+    with pytest.raises(errors.UnknownCRS):
+        read(tmp_path / name)
+    part = read(tmp_path / name, crs="EPSG:4548")
+    assert part.kind == "imagery"
+    with rasterio.open(next(iter(part.assets.values()))) as file:
+        assert file.transform == PLACE
+        if driver != "JPEG":
+            assert (file.read()[:3] == bands).all()
+
+
+def test_a_picture_without_a_world_file_is_no_source_in_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "texture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert not READER.claims(tmp_path / "texture.png")
+    (tmp_path / "texture.pgw").write_text(WORLD)
+    assert READER.claims(tmp_path / "texture.png")
+
+
+@pytest.mark.parametrize("raw", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"<VRTDataset/>"])
+def test_what_is_called_a_picture_and_is_none_is_refused(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(raw)
+    (tmp_path / "a.pgw").write_text(WORLD)
+    with pytest.raises((errors.UnreadableFile, errors.UnsafeContent)):
+        read(tmp_path / "a.png", crs="EPSG:4548")
+
+
+def test_a_picture_of_absurd_size_is_refused_by_its_header(tmp_path: Path) -> None:
+    """F44."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0))
+    end = chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + end)
+    (tmp_path / "a.pgw").write_text(WORLD)
+    with pytest.raises(errors.TooLarge):
+        read(tmp_path / "a.png", crs="EPSG:4548")
