@@ -50,6 +50,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
         what="disk", fine=free >= FREE_GB, detail=f"{free:.1f} GB free at {parent} ({FREE_GB} wanted)"
     )
     yield _font()
+    yield _tables()
     yield _points()
 
 
@@ -69,6 +70,15 @@ def _font() -> Finding:
         return Finding(what="map font", fine=True, detail=str(text.font(12).getname()[0]))
     except (ImportError, OSError) as error:
         return Finding(what="map font", fine=False, detail=f"{error}; install the package again")
+
+
+def _tables() -> Finding:
+    """Access databases need a program that is not ours."""
+    from pipelines.readers import access
+
+    there = access.installed()
+    absent = f"not installed, so .mdb and .accdb do not go in: {access.INSTALL}"
+    return Finding(what="mdbtools", fine=True, detail=f"optional, for Access databases: {there or absent}")
 
 
 def _private(settings: Settings) -> Iterator[Finding]:
