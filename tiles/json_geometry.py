@@ -5,7 +5,6 @@ Points, lines and polygons without holes, which most are, are taken out of their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -16,13 +15,8 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-POINT: Final = 1
-LINE: Final = 2
-POLYGON: Final = 3
-DEEP: Final = 0x80000000
-"""WKB type numbers, and what is added for z (the extended form, which GEOS writes)."""
-HEADS: Final = {POINT: 5, LINE: 9, POLYGON: 13}
-"""Bytes before the coordinates of one that has no holes."""
+from tiles.simple import LINE, POINT, POLYGON, taken
+
 BRACKETS: Final = {POINT: ("", ""), LINE: ("[", "]"), POLYGON: ("[[", "]]")}
 """What stands around the positions."""
 NAMES: Final = {POINT: "Point", LINE: "LineString", POLYGON: "Polygon"}
@@ -30,20 +24,9 @@ MULTIPLE: Final = 3
 """GEOS's and WKB's numbers of multiple types are greater by so much."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Simple:
-    """Geometries of one type without holes."""
-
-    kind: int
-    xyz: NDArray[np.float64]
-    """(m, 2 or 3) all their positions."""
-    counts: NDArray[np.int64]
-    """(n,) how many each has."""
-
-
 def texts(wkb: pa.Array) -> pa.Array:
     """(n,) string: (n,) WKB as GeoJSON; null where there is none. Numbers have the digits that tell them apart."""
-    if (simple := _simple(wkb)) is not None:
+    if (simple := taken(wkb)) is not None:
         before, after = BRACKETS[simple.kind]
         head = f'{{"type":"{NAMES[simple.kind]}","coordinates":{before}'
         return _within(head, _positions(simple.xyz, simple.counts), after + "}")
@@ -59,7 +42,7 @@ def texts(wkb: pa.Array) -> pa.Array:
 
 def objects(wkb: pa.Array) -> list[Any]:
     """(n,) WKB as what orjson writes as GeoJSON; None where there is none."""
-    if (simple := _simple(wkb)) is None:
+    if (simple := taken(wkb)) is None:
         return [None if text is None else orjson.Fragment(text) for text in texts(wkb).to_pylist()]
     name, places = NAMES[simple.kind], simple.xyz.tolist()
     if simple.kind == POINT:
@@ -68,35 +51,6 @@ def objects(wkb: pa.Array) -> list[Any]:
     lines = [places[a:b] for a, b in pairwise([0, *ends])]
     closed = simple.kind == POLYGON
     return [{"type": name, "coordinates": [line] if closed else line} for line in lines]
-
-
-def _simple(wkb: pa.Array) -> Simple | None:
-    """Coordinates straight out of little-endian WKB; None where it is not all of one type without holes."""
-    if wkb.null_count or not len(wkb):
-        return None
-    _, places, data = wkb.buffers()
-    offsets = np.frombuffer(places, np.int32)[wkb.offset : wkb.offset + len(wkb) + 1].astype(np.int64)
-    sizes = np.diff(offsets)
-    if sizes.min() < max(HEADS.values()):
-        return None
-    held = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-    starts = offsets[:-1] - offsets[0]
-    heads = held[starts[:, None] + np.arange(9)]
-    code = int(heads[0, 1:5].copy().view("<u4")[0])
-    kind, width = code & ~DEEP, 24 if code & DEEP else 16
-    # One byte order, one type; of polygons one ring.
-    same = 9 if kind == POLYGON else 5
-    if kind not in HEADS or heads[0, 0] != 1 or (heads[:, :same] != heads[0, :same]).any():
-        return None
-    if kind == POLYGON and int(heads[0, 5:9].copy().view("<u4")[0]) != 1:
-        return None
-    body = np.ones(len(held), bool)
-    body[starts[:, None] + np.arange(HEADS[kind])] = False
-    counts, rest = np.divmod(sizes - HEADS[kind], width)
-    xyz = held[body].view("<f8").reshape(-1, width // 8)
-    if rest.any() or not counts.all() or not np.isfinite(xyz).all():
-        return None
-    return Simple(kind=kind, xyz=xyz, counts=counts)
 
 
 def _positions(xyz: NDArray[np.float64], counts: NDArray[np.int64]) -> pa.Array:

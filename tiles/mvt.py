@@ -7,7 +7,6 @@ in zig-zag code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -17,57 +16,43 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from tiles import ragged
+from tiles import mvt_rings, ragged
+from tiles.mvt_rings import BUFFER, EXTENT, LINE, POINT, POLYGON, SMALLEST, Rings, points
 from tiles.ragged import Ragged
 
+__all__ = ["BUFFER", "EXTENT", "cut", "encode", "grid", "large", "snapped", "straightened"]
 MEDIA_TYPE: Final = "application/vnd.mapbox-vector-tile"
-EXTENT: Final = 4096
-BUFFER: Final = 64
-"""Grid units kept around the tile, so that outlines and lines do not end at its edge."""
-POINT, LINE, POLYGON = 1, 2, 3
 MOVE, DRAW, CLOSE = 1, 2, 7
 SINGLE: Final = 3
 """The last of shapely's types that are not made of others."""
 SHORT: Final = 1 << 14
 """Lengths below it take up to two bytes."""
-SMALLEST: Final = 4.0
-"""Grid units squared below which a polygon is not drawn; a line is dropped below its root."""
 TOLERANCE: Final = 1.0
 """Grid units by which a line may be straightened."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rings:
-    """Parts of geometries on the grid."""
-
-    xy: NDArray[np.int64]
-    """(n, 2) grid units; rings are not closed."""
-    starts: NDArray[np.int64]
-    """(r + 1,) where each part starts in `xy`, and the end."""
-    owner: NDArray[np.int64]
-    """(r,) the feature of each part; ascending."""
-    hole: NDArray[np.bool_]
-    """(r,) whether it is an interior ring."""
-
-
-def encode(name: str, geometries: NDArray[np.object_], properties: pa.Table) -> bytes:
+def encode(
+    name: str, geometries: NDArray[np.object_], properties: pa.Table, rings: Rings | None = None
+) -> bytes:
     """A tile of one layer.
 
     Args:
         name: of the layer.
         geometries: (n,) shapely, in grid units across and down (`grid`); single or multi, of any kind.
         properties: n rows; text, numbers and truth values go in, null stays out.
+        rings: polygons of rows that have no geometry, as `tiles.mvt_rings.plain` gives them.
 
     Returns:
         The tile; no bytes where nothing is left to draw.
     """
     parts, owner = _parts(geometries)
     found = [_features(parts, owner, kind) for kind in (POINT, LINE, POLYGON)]
+    found.append((np.empty(0, np.int64), ragged.NONE) if rings is None else _commands(rings, POLYGON))
     owners = np.concatenate([one for one, _ in found])
     order = np.argsort(owners, kind="stable")
     if not len(order):
         return b""
-    kinds = np.repeat([POINT, LINE, POLYGON], [len(one) for one, _ in found])[order]
+    kinds = np.repeat([POINT, LINE, POLYGON, POLYGON], [len(one) for one, _ in found])[order]
     shapes = ragged.joined([shape for _, shape in found])
     if (np.diff(order) != 1).any():
         shapes = shapes.take(order)
@@ -146,7 +131,7 @@ def cut(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
         box = shapely.box(low, low, high, high)
         shapely.prepare(box)
         out[across] = shapely.intersection(_mended(out[across]), box)
-        out[shapely.is_empty(out)] = None
+    out[shapely.is_empty(out)] = None
     return out
 
 
@@ -176,97 +161,8 @@ def _features(
     if not mine.any():
         return np.empty(0, np.int64), ragged.NONE
     parts, owner = parts[mine], owner[mine]
-    rings = _points(parts, owner) if kind == POINT else _rings(parts, owner, kind)
-    return _commands(rings, kind)
-
-
-def _points(parts: NDArray[np.object_], owner: NDArray[np.int64]) -> Rings:
-    """Each feature's points as one part."""
-    xy = shapely.get_coordinates(parts).astype(np.int64)
-    owners, first = np.unique(owner, return_index=True)
-    return Rings(
-        xy=xy,
-        starts=np.append(first, len(xy)).astype(np.int64),
-        owner=owners,
-        hole=np.zeros(len(owners), bool),
-    )
-
-
-def _rings(parts: NDArray[np.object_], owner: NDArray[np.int64], kind: int) -> Rings:
-    """Lines, or rings in the direction that the specification wants, without what the grid made of nothing."""
-    if kind == POLYGON:
-        rings, index = shapely.get_rings(parts, return_index=True)
-        hole = np.concatenate([[False], index[1:] == index[:-1]]) if len(index) else np.empty(0, bool)
-    else:
-        rings, index, hole = parts, np.arange(len(parts)), np.zeros(len(parts), bool)
-    xy, of = shapely.get_coordinates(rings, return_index=True)
-    xy, of = xy.astype(np.int64), of.astype(np.int64)
-    fresh = np.ones(len(xy), bool)
-    fresh[1:] = (of[1:] != of[:-1]) | (xy[1:] != xy[:-1]).any(axis=1)
-    xy, of = xy[fresh], of[fresh]
-    if kind == POLYGON:
-        # a ring's last point is its first
-        last = np.append(of[1:] != of[:-1], len(of) > 0)[: len(of)]
-        xy, of = xy[~last], of[~last]
-    bends = _bends(xy, of, closed=kind == POLYGON)
-    xy, of = xy[bends], of[bends]
-    return _oriented(xy, of, owner[index], hole, index, kind)
-
-
-def _bends(xy: NDArray[np.int64], of: NDArray[np.int64], *, closed: bool) -> NDArray[np.bool_]:
-    """Which vertices are needed: all but those on the straight way from the one before to the one after."""
-    if not len(of):
-        return np.empty(0, bool)
-    here = np.arange(len(of))
-    opens, ends = np.append(True, of[1:] != of[:-1]), np.append(of[1:] != of[:-1], True)
-    firsts, lasts = here[opens], here[ends]
-    part = np.cumsum(opens) - 1
-    before = np.where(opens, lasts[part] if closed else here, here - 1)
-    after = np.where(ends, firsts[part] if closed else here, here + 1)
-    there, on = xy - xy[before], xy[after] - xy
-    turns = there[:, 0] * on[:, 1] != there[:, 1] * on[:, 0]
-    return np.asarray(turns | ((there * on).sum(axis=1) <= 0))
-
-
-def _oriented(
-    xy: NDArray[np.int64],
-    of: NDArray[np.int64],
-    owner: NDArray[np.int64],
-    hole: NDArray[np.bool_],
-    polygon: NDArray[np.int64],
-    kind: int,
-) -> Rings:
-    sizes = np.bincount(of, minlength=len(owner))
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    good = sizes >= kind
-    if kind == POLYGON:
-        area = _areas(xy, of, starts, len(owner))
-        good &= area != 0
-        # a hole goes with its exterior
-        gone = np.zeros(int(polygon.max(initial=-1)) + 1, bool)
-        gone[polygon[~good & ~hole]] = True
-        good &= ~gone[polygon]
-        turn = (area > 0) == hole
-        mirror = starts[of] + starts[of + 1] - 1 - np.arange(len(xy))
-        xy = np.where(turn[of][:, None], xy[mirror], xy)
-    xy = xy[good[of]]
-    return Rings(
-        xy=xy,
-        starts=np.concatenate([[0], np.cumsum(sizes[good])]).astype(np.int64),
-        owner=owner[good],
-        hole=hole[good],
-    )
-
-
-def _areas(
-    xy: NDArray[np.int64], of: NDArray[np.int64], starts: NDArray[np.int64], count: int
-) -> NDArray[np.int64]:
-    """Twice the area of each ring: positive when it runs clockwise on the screen, y down."""
-    following = np.arange(1, len(xy) + 1)
-    ends = starts[1:][np.diff(starts) > 0] - 1
-    following[ends] = starts[:-1][np.diff(starts) > 0]
-    cross = xy[:, 0] * xy[following, 1] - xy[following, 0] * xy[:, 1]
-    return np.bincount(of, cross, count).astype(np.int64)
+    placed = points(parts, owner) if kind == POINT else mvt_rings.rings(parts, owner, kind)
+    return _commands(placed, kind)
 
 
 def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], Ragged]:
@@ -304,25 +200,24 @@ def _commands(rings: Rings, kind: int) -> tuple[NDArray[np.int64], Ragged]:
 
 
 def _tags(rows: pa.Table) -> tuple[list[str], list[bytes], Ragged]:
-    """Keys, value fields (spec 4.4) one column after the other, and each feature's packed tags."""
-    names: list[str] = []
-    values: list[bytes] = []
-    columns: list[NDArray[np.int64]] = []
-    count = 0
-    for name in rows.column_names:
-        coded = _coded(rows[name])
-        if coded is None:
-            continue
-        codes = np.asarray(coded.indices.fill_null(-1), np.int64)
-        columns += [np.where(codes < 0, -1, len(names)), np.where(codes < 0, -1, codes + count)]
-        names.append(name)
-        values.append(_values(coded.dictionary))
-        count += len(coded.dictionary)
-    if not columns:
+    """Keys, value fields (spec 4.4) of one type after the other, and each feature's packed tags."""
+    coded = {n: c for n in rows.column_names if (c := _coded(rows[n])) is not None}
+    if not coded:
         return [], [], ragged.alike(np.empty((rows.num_rows, 0), np.uint8))
-    flat = np.column_stack(columns)
+    values, starts, count = [], {}, 0
+    for kind in dict.fromkeys(c.dictionary.type for c in coded.values()):
+        alike = [n for n, c in coded.items() if c.dictionary.type == kind]
+        for name in alike:
+            starts[name] = count
+            count += len(coded[name].dictionary)
+        values.append(_values(pa.concat_arrays([coded[n].dictionary for n in alike])))
+    flat = np.empty((rows.num_rows, 2 * len(coded)), np.int64)
+    for number, (name, column) in enumerate(coded.items()):
+        codes = np.asarray(column.indices.fill_null(-1) if column.indices.null_count else column.indices)
+        flat[:, 2 * number] = np.where(codes < 0, -1, number)
+        flat[:, 2 * number + 1] = np.where(codes < 0, -1, codes + np.int64(starts[name]))
     held = flat >= 0
-    return names, values, _packed(flat[held].astype(np.uint32), held.sum(axis=1))
+    return list(coded), values, _packed(flat[held].astype(np.uint32), held.sum(axis=1))
 
 
 def _coded(column: pa.ChunkedArray) -> pa.DictionaryArray | None:

@@ -14,7 +14,7 @@ import shapely
 import shapely.affinity
 import shapely.ops
 
-from pipelines import bake, tile_rows, vector_tiles
+from pipelines import bake, tile_rows, tile_shapes, vector_tiles
 from twin import cql2, tiling
 from twin import tile_matrix_sets as sets
 from twin.errors import LayerNotFound
@@ -244,7 +244,7 @@ def test_areas_that_share_an_edge_share_it_in_every_tile():
 
 
 def test_a_heavy_tile_keeps_its_largest_and_counts_the_others(monkeypatch):
-    monkeypatch.setattr(vector_tiles, "HEAVIEST", 6_000)
+    monkeypatch.setattr(tile_shapes, "HEAVIEST", 6_000)
     into = source()
     random = np.random.default_rng(1)
     places = random.uniform(-0.008, 0.008, (600, 2)) + np.array([LON, LAT])
