@@ -23,6 +23,7 @@ from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
 from pipelines import bake, baked, imagery_tiles, map_tiles, terrain_tiles, vector_tiles
 from pipelines.ground import Ground
+from pipelines.tile_cache import QUICK
 from twin import stamps
 from twin.errors import InvalidParameter, TileNotFound
 from twin.moments import parse
@@ -193,7 +194,7 @@ def vector(request: Request, layer: str, address: tuple[int, int, int], twin: Tw
     if (same := unchanged(request, headers)) is not None:
         return same
     packed = twin.cache.get(
-        state_address(request, twin, key), lambda: vector_tiles.tile(twin.source, cell, asked).body
+        state_address(request, twin, key), lambda: vector_tiles.tile(twin.source, cell, asked).body, QUICK
     )
     found = Kept(packed=packed, headers=headers, until=lasting(twin, (asked,)))
     twin.hot.put(where(request.scope, twin.policy.key), version, found)

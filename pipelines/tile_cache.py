@@ -18,6 +18,8 @@ from typing import Final
 
 LEVEL: Final = 5
 """Of gzip: 20 % of a building tile for 3 ms; level 9 gains nothing more."""
+QUICK: Final = 1
+"""For vector tiles, whose numbers are packed already: 7 % larger, in half the time."""
 SPARE: Final = 0.8
 """When the folder is full, the least recently used entries go until this share of the limit is left."""
 
@@ -34,7 +36,7 @@ class TileCache:
             aside.unlink(missing_ok=True)  # of a process that was killed while it wrote
         self._held = sum(p.stat().st_size for p in folder.glob("*/*.gz"))
 
-    def get(self, address: str, make: Callable[[], bytes]) -> bytes:
+    def get(self, address: str, make: Callable[[], bytes], level: int = LEVEL) -> bytes:
         """The gzip of an address's bytes, made and kept when they are not there.
 
         Whoever asks for the same address at the same time waits for the first. What `make` raises is
@@ -46,7 +48,7 @@ class TileCache:
             return found
         with self._turn(address):
             found = _read(path)
-            return self._put(path, make()) if found is None else found
+            return self._put(path, make(), level) if found is None else found
 
     def _path(self, address: str) -> Path:
         name = hashlib.sha256(address.encode()).hexdigest()
@@ -58,8 +60,8 @@ class TileCache:
                 self._making = {k: v for k, v in self._making.items() if v.locked()}
             return self._making.setdefault(address, threading.Lock())
 
-    def _put(self, path: Path, body: bytes) -> bytes:
-        packed = gzip.compress(body, LEVEL, mtime=0)
+    def _put(self, path: Path, body: bytes, level: int) -> bytes:
+        packed = gzip.compress(body, level, mtime=0)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=path.parent)
         try:

@@ -17,6 +17,7 @@ from api.ogc.documents import COMMON, answer
 from api.respond import REVALIDATE, digest, etag, json, negotiate, unchanged
 from api.state import Twin, of
 from pipelines import vector_tiles
+from pipelines.tile_cache import QUICK
 from tiles.mvt import MEDIA_TYPE as MVT
 from twin import moments
 from twin.errors import InvalidParameter, UnknownParameter
@@ -218,7 +219,7 @@ def made(request: Request, twin: Twin, cell: Cell, wanted_: Wanted) -> Kept:
         return fresh
 
     # Layers of a tile are one after the other in it (vector tile specification 4.1).
-    packed = twin.cache.get(address, lambda: b"".join(part.body for part in parts()))
+    packed = twin.cache.get(address, lambda: b"".join(part.body for part in parts()), QUICK)
     left = twin.cache.get(f"{address} left out", lambda: b"%d" % sum(part.left_out for part in parts()))
     control = f"private, {REVALIDATE}" if twin.policy.ruled else REVALIDATE
     return Kept(
