@@ -26,6 +26,8 @@ EASTING: Final = 500_000.0
 """False easting without the zone number."""
 SLACK: Final = 1.0
 """Degrees beyond a CRS's area of use in which positions still count as fitting it."""
+NUMBERS: Final = (0, *range(13, 24), *range(25, 46))
+"""Zones of China, 0 for none; other countries number their zones otherwise."""
 ENGINEERING: Final = "Engineering CRS"
 """What a city's own system is to PROJ."""
 CGCS2000: Final = {25: 4513, 13: 4491}
@@ -104,7 +106,7 @@ def _meridian(crs: pyproj.CRS) -> _Meridian | None:
         return None
     values = {p.name: float(p.value) for p in way.params}
     zone = (values.get("False easting", 0.0) - EASTING) / ZONE
-    if zone < 0 or zone != int(zone) or values.get("Scale factor at natural origin", 1.0) != 1.0:
+    if zone not in NUMBERS or values.get("Scale factor at natural origin", 1.0) != 1.0:
         return None
     return _Meridian(degrees=values["Longitude of natural origin"], zone=int(zone))
 

@@ -126,8 +126,8 @@ def _listed(lists: list[Text], options: Options, *, needed: bool) -> Stations:
         table, doubled = _told_apart(table, key)
         notes = (*notes, *doubled)
     short = tuple(r for t in lists for r in t.rejected)
-    placed, refused = _placed(table, where)
-    return Stations(table=placed, key=key, crs=crs, rejected=(*short, *refused), notes=notes)
+    placed, refused, told = _placed(table, where, crs)
+    return Stations(table=placed, key=key, crs=crs, rejected=(*short, *refused), notes=(*notes, *told))
 
 
 def _told_apart(table: pa.Table, key: str) -> tuple[pa.Table, tuple[str, ...]]:
@@ -154,13 +154,17 @@ def _where(table: pa.Table, options: Options) -> tuple[Where, pyproj.CRS]:
     return where, crs
 
 
-def _placed(table: pa.Table, where: Where) -> tuple[pa.Table, tuple[Rejected, ...]]:
-    shapes, refused = coordinates.points(table, where)
+def _placed(
+    table: pa.Table, where: Where, crs: pyproj.CRS
+) -> tuple[pa.Table, tuple[Rejected, ...], tuple[str, ...]]:
+    """The rows with their points, those without, and what was done so that the positions fit the CRS."""
+    fit = coordinates.fitted(table, where, crs, "the table of stations")
+    shapes, refused = coordinates.points(table, where, fit=fit, metres=not crs.is_geographic)
     kept = np.ones(len(table), bool)
     kept[list(refused)] = False
     placed = coordinates.as_numbers(table, where)
     placed = placed.append_column("geom", pa.array(shapely.to_wkb(shapes), pa.binary()))
-    return placed.filter(pa.array(kept)), tuple(refused.values())
+    return placed.filter(pa.array(kept)), tuple(refused.values()), fit.notes
 
 
 def _alone(found: list[Read], at: tuple[float, ...]) -> Stations:
@@ -192,8 +196,8 @@ def _inside(found: list[Read], options: Options) -> Stations:
         parts.append(rows.append_column("id", one.things.take(pa.array(np.sort(first)))))
     table = pa.concat_tables(parts, promote_options="default")
     where, crs = _where(table, options)
-    placed, refused = _placed(table, where)
-    notes = ("stations are those of the series",)
+    placed, refused, told = _placed(table, where, crs)
+    notes = ("stations are those of the series", *told)
     return Stations(table=placed, key="id", crs=crs, rejected=refused, notes=notes)
 
 

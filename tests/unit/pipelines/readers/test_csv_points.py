@@ -5,7 +5,14 @@ from layers import features
 from layers.conform import conform
 from pipelines.readers import csv_points
 from pipelines.readers.reader import Options
-from twin.errors import InvalidParameter, MissingPart, UnknownCRS, UnreadableFile, UnsafeContent
+from twin.errors import (
+    InvalidParameter,
+    MissingPart,
+    OutsideCRSArea,
+    UnknownCRS,
+    UnreadableFile,
+    UnsafeContent,
+)
 from twin.place import to_crs84
 
 
@@ -115,3 +122,37 @@ def test_two_date_formats_are_read_only_when_asked(write):
         "1975-02-23",
         "1970-12-28",
     ]
+
+
+def test_a_csv_may_write_degrees_minutes_and_seconds(write):
+    text = "id,经度,纬度\na,117°58'12.3\"\"E,37°29'\nb,117度58分12.3秒,37:29:00\n"
+    rows, rejected, _ = read(write(text.replace('117°58\'12.3""E', '"117°58\'12.3""E"')))
+    assert not rejected
+    for row in rows:
+        shape = shapely.from_wkb(row["geom"])
+        assert (shape.x, shape.y) == pytest.approx((117 + 58 / 60 + 12.3 / 3600, 37 + 29 / 60), abs=1e-12)
+    assert rows[0]["经度"].startswith("117°")
+
+
+def test_x_is_north_and_zone_numbers_fit_in_a_csv_too(write):
+    text = "id,X,Y\na,4180000.5,39500000.25\nb,4180001.5,38500000\nc,4180001.5,39500001\n"
+    rows, rejected, notes = read(write(text), crs="EPSG:4548")
+    assert [r["id"] for r in rows] == ["a", "c"]
+    assert "zone number 38" in rejected[1][1]
+    assert round(shapely.from_wkb(rows[0]["geom"]).x, 7) == 117.0000028
+    assert any("x is the northing" in n for n in notes)
+    with pytest.raises(OutsideCRSArea, match="EPSG:4527"):
+        read(write(text), crs="EPSG:4547")
+
+
+def test_degrees_are_no_coordinates_of_a_crs_in_metres(write):
+    _, rejected, _ = read(write("id,x,y\na,117°58',37°29'\nb,500000,4180000\n"), crs="EPSG:4548")
+    assert "in degrees, the CRS in metres" in rejected[0][1]
+
+
+def test_the_caller_says_which_column_is_which(write):
+    path = write("id,甲,乙\na,4180000,500100\n")
+    rows, _, _ = read(path, crs="EPSG:4548", columns={"x": "乙", "y": "甲"})
+    assert shapely.from_wkb(rows[0]["geom"]).x > 117
+    with pytest.raises(MissingPart, match="name both"):
+        read(path, crs="EPSG:4548", columns={"x": "乙"})
