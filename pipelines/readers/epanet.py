@@ -128,7 +128,8 @@ def geometries(rows: Iterable[Mapping[str, Any]], move: NDArray[np.float64]) -> 
 
 def _shape(row: Mapping[str, Any], move: NDArray[np.float64]) -> shapely.Geometry:
     if "ring" in row:
-        return shapely.Polygon(row["ring"] + move[:2])
+        # Of an area that only is drawn (its size is a figure of its own) a crossed outline is mended.
+        return shapely.make_valid(shapely.Polygon(row["ring"] + move[:2]), method="structure")
     if "line_string" in row:
         return shapely.LineString(row["line_string"] + move)
     return shapely.Point(row["place"] + move)

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import shapely
 
 from pipelines.readers import inp, schematic
 from pipelines.readers.epanet import batch
@@ -78,6 +79,8 @@ def _model(path: Path, options: Options) -> Iterator[Part]:
     conduits = [(r["line_string"], r["length"]) for r in links.rows if r["role"] == "conduit"]
     xy = np.array([row["place"][:2] for row in nodes.rows])
     move, notes = schematic.placement(xy, schematic.scale(conduits, crs), crs)
+    crossed = [row["id"] for row in areas.rows if not shapely.is_valid(shapely.Polygon(row["ring"]))]
+    mended = f"outlines that cross themselves were mended (they only draw the area): {', '.join(crossed)}"
     parts = (
         ("", None, "networks", links, LINKS),
         ("nodes", Titles(zh="节点", en="Nodes"), "networks", nodes, NODES),
@@ -92,7 +95,7 @@ def _model(path: Path, options: Options) -> Iterator[Part]:
                 batches=iter((batch(rows, types, crs, move),)),
                 rows=len(rows.rows) + len(rows.rejected),
                 schematic=bool(notes),
-                notes=(units_note(units), *notes),
+                notes=(units_note(units), *notes, *((mended,) if rows is areas and crossed else ())),
             )
 
 

@@ -135,6 +135,8 @@ def test_example_1_goes_in_with_the_counts_that_its_sections_have():
     assert (roles.count("junction"), roles.count("outfall")) == (13, 1)
     assert [row["role"] for row in found[""][0].values()] == ["conduit"] * 13
     assert len(found["subcatchments"][0]) == 8
+    assert all(shapely.from_wkb(row["geom"]).is_valid for row in found["subcatchments"][0].values())
+    assert "cross themselves" in found["subcatchments"][2].notes[-1]
     assert found[""][2].schematic
     assert not any(wrong for _, wrong, _ in found.values())
     assert sum(row["length"] for row in found[""][0].values()) == pytest.approx(4300 * 0.3048)
