@@ -79,7 +79,12 @@ def draw(state: LayerState, kind: Kind) -> dict[str, Any]:
         found["tileset"] = f"{path}/tileset.json"
     if mode in ("mesh", "pointcloud"):
         found["offset"] = float(state.layer.extra.get("offset", 0.0))
-        found["points"] = state.layer.extra.get("points")
+        found["points"] = points = state.layer.extra.get("points")
+        if points:
+            # Of the many classes that there may be only those that a point has.
+            found["legend"] = [
+                e for e in found["legend"] if e["value"] is None or str(e["value"]) in points["classes"]
+            ]
     if mode not in ("terrain", "imagery"):
         found["mvt"] = f"{path}/{{z}}/{{x}}/{{y}}.mvt"
     if mode == "imagery":

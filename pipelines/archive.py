@@ -29,6 +29,8 @@ def backup(store: Store, settings: Settings, folder: Path) -> None:
     store.backup(folder / "store")
     if settings.rasters.exists():
         shutil.copytree(settings.rasters, folder / "rasters", ignore=shutil.ignore_patterns(".*"))
+    for path in settings.tilesets.glob("[!.]*"):  # what begins with a dot is not whole yet
+        _copied(path, folder / "tilesets" / path.name)
     if (settings.home / "twin.toml").exists():
         shutil.copy2(settings.home / "twin.toml", folder / "twin.toml")
     for name in vertical.files(settings.home):
@@ -51,6 +53,8 @@ def restore(store: Store, settings: Settings, folder: Path) -> int:
         raise Conflict(f"{folder} was written by a newer program (format {mark['format']}); update this one")
     if (folder / "rasters").exists():
         shutil.copytree(folder / "rasters", settings.rasters, dirs_exist_ok=True)
+    if (folder / "tilesets").exists():
+        shutil.copytree(folder / "tilesets", settings.tilesets, dirs_exist_ok=True)
     if (folder / "twin.toml").exists():
         shutil.copy2(folder / "twin.toml", settings.home / "twin.toml")
     for path in (folder / "vertical").rglob("*"):
@@ -62,4 +66,7 @@ def restore(store: Store, settings: Settings, folder: Path) -> int:
 
 def _copied(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, target)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)

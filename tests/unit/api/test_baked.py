@@ -17,10 +17,12 @@ from tilesets_support import LAT, LON, block, cube, packed, placing, tile, tiles
 
 from api.app import create_app
 from api.state import Twin
-from pipelines import ingest
+from pipelines import archive, ingest
 from pipelines.reading import Request, prepare
+from twin.memory.store import MemoryStore
 from twin.model import BBox
 from twin.policy import Grant, Policy
+from twin.settings import Settings
 
 Take = Callable[..., None]
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
@@ -219,6 +221,15 @@ def test_who_may_not_see_it_whole_does_not_see_it(
     assert answer.status_code == 200
     assert answer.headers["cache-control"].startswith("private")
     assert seen.get(address).status_code == 404
+
+
+def test_a_backup_holds_the_tilesets(take: Take, twin: Twin, tmp_path: Path) -> None:
+    take(block(tmp_path / "block"), packed(block(tmp_path / "other"), tmp_path / "other.3tz"))
+    archive.backup(twin.store, twin.settings, tmp_path / "backup")
+    home = Settings(home=tmp_path / "again")
+    archive.restore(MemoryStore(), home, tmp_path / "backup")
+    for path in (p for p in twin.settings.tilesets.rglob("*") if p.is_file()):
+        assert (home.tilesets / path.relative_to(twin.settings.tilesets)).read_bytes() == path.read_bytes()
 
 
 def test_the_row_is_listed_searched_and_has_an_extent(client: TestClient, take: Take, tmp_path: Path) -> None:
