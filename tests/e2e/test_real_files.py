@@ -141,6 +141,35 @@ CASES = [
         filled=0.95,
     ),
     Case(
+        "example1",
+        ("pipes/swmmio_Example1.inp",),
+        ("--crs", "EPSG:4548"),
+        kind="networks",
+        rows={"example1": 13, "example1_nodes": 14, "example1_subcatchments": 8},
+    ),
+    Case(
+        "grid",
+        ("buildings/citygml4j_lod2_buildings_v3.gml",),
+        kind="buildings",
+        rows={"grid": 100},
+        box=(13.037, 52.325, 13.042, 52.328),
+    ),
+    Case(
+        "lod4",
+        ("buildings/citygml4j_lod4_building_v2.gml",),
+        kind="buildings",
+        rows={"lod4": 1, "lod4_ReliefFeature": 1},
+        box=(8.436, 49.096, 8.437, 49.097),
+    ),
+    Case(
+        "relief",
+        ("buildings/plateau/yokosuka-shi/udx/dem/523965_dem_6697_05_op.gml",),
+        ("--kind", "terrain"),
+        kind="terrain",
+        rows={"relief": 2},
+        box=(139.687, 35.194, 139.701, 35.209),
+    ),
+    Case(
         "helsinki",
         ("roads/Helsinki.osm.pbf",),
         rows={"helsinki_buildings": 486},
@@ -252,6 +281,19 @@ def test_tilesets_of_others_come_back_byte_for_byte(filled: Any) -> None:
     base = tile["content"]["uri"].removesuffix("tileset.json")
     for file in (p for p in folder.rglob("*") if p.is_file()):
         assert server.get(base + file.relative_to(folder).as_posix()).content == file.read_bytes()
+
+
+def test_a_model_against_its_schema_is_refused_or_quarantined_with_the_reason(filled: Any) -> None:
+    server, _ = filled
+    (path,) = (DATA / "buildings/invalid").glob("*.gml")
+    without = server.twin("ingest", str(path), "--layer", "invalid", "--json", check=False)
+    assert without.returncode == 1
+    assert "--crs" in without.stdout
+    said = server.twin("ingest", str(path), "--layer", "invalid", "--crs", "EPSG:25832", "--json")
+    (report,) = json.loads(said.stdout)
+    assert (report["accepted"], report["quarantined"]) == (0, 1)
+    page = server.json("/api/layers/invalid/quarantine")
+    assert "begin with a letter" in json.dumps(page, ensure_ascii=False)
 
 
 def contents(server: Server, document: dict[str, Any]) -> Iterator[str]:
