@@ -10,8 +10,11 @@ import { server } from "../api/client";
 import type { BBox, Feature, LayerSummary } from "../api/types";
 import type { Drawing, Stage } from "../scene/stage";
 import type { LayerView } from "../state/app";
+import { widened } from "../state/widened";
 import { Tiles } from "./tileset";
 
+/** Metres by which the cut is wider than the footprint: walls of a mesh stand on its outline, and eaves hang over it. */
+const eaves = 0.6;
 /** Footprints that are cut out at most: each costs a picture of distances. */
 const most = 400;
 
@@ -101,5 +104,10 @@ export function ringsOf({ geometry }: Feature): number[][] {
         ? (coordinates as Ring[][])
         : [];
   // The first corner comes again at the end, which Cesium does not want.
-  return areas.map(([outer]) => (outer ?? []).slice(0, -1).flatMap(([lon, lat]) => [lon, lat]));
+  return areas.map(([outer]) =>
+    widened(
+      (outer ?? []).slice(0, -1).map(([lon, lat]) => [lon, lat]),
+      eaves,
+    ).flat(),
+  );
 }
