@@ -257,7 +257,7 @@ def test_a_profile_is_seen_by_its_name_alone(taken: Taken) -> None:
             f"/ogc/collections/{case.layer}",
             f"/api/layers/{case.layer}/quarantine",
         ):
-            said.append(taken.client.get(path).text)
+            said += [taken.client.get(path).text]
         assert taken.client.get(f"/api/layers/{case.layer}").json()["crs"] == case.crs
     text = "\n".join((*said, taken.client.get("/api/layers").text))
     assert not [secret for secret in SECRETS if secret in text]
