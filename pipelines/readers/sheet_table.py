@@ -69,7 +69,8 @@ def tabled(sheet: Sheet, nodata: Mapping[str, str] | None = None) -> Tabled:
     columns: dict[str, pa.Array] = {}
     odd: list[str] = []
     for c, name in names.items():
-        values = [_kept(_at(rows[r], c), missing.get(plain(name))) for r in sound]
+        said = missing.get(plain(name))
+        values = [_kept(_at(rows[r], c), said) for r in sound]
         columns[name], strange = column(values)
         if strange is not None:
             cell = f"{sheet.name}!{letter(c)}{sound[strange] + 1}"
