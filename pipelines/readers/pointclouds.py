@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, Final
 
 import pyarrow as pa
@@ -36,6 +36,8 @@ BESIDE: Final = Path(__file__).parents[2] / ".tools" / "pointcloud" / "bin" / "p
 """Where `make setup` puts it."""
 RECIPE: Final = "1"
 """Of how tiles are made here; another one gives every cloud another name."""
+SHORT: Final = "/tmp"  # noqa: S108  a folder of its own is made in it
+"""Where py3dtiles has its socket: the shortest path that there is."""
 JOBS: Final = 4
 CACHE_MB: Final = 300
 """What py3dtiles keeps of its nodes in memory."""
@@ -180,9 +182,10 @@ def baked(points: Path, folder: Path, tool: Path, *, dark: bool, rgb: bool) -> P
         command += ["--extra-fields", name]
     command += ["--color_scale", str(BYTES)] if dark else []
     command += [] if rgb else ["--no-rgb"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""}
-    )
+    # Its processes talk over a socket in its temporary folder, whose whole path may have 107 bytes: a home's is longer.
+    with TemporaryDirectory(prefix="twin-", dir=SHORT) as near:
+        environment = {**os.environ, "PYTHONPATH": "", "TMPDIR": near}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode or not (folder / ROOT).exists():
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise UnreadableFile(f"py3dtiles made no tiles of it: {' '.join(words)[:500]}")
