@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access.identity import NOBODY
 from api.respond import unchanged
-from pipelines.tile_cache import LEVEL
+from pipelines.tile_cache import NOTHING
 from pipelines.vector_tiles import Asked
 from tiles.mvt import MEDIA_TYPE as MVT
 from twin.moments import from_microseconds, microseconds
@@ -30,8 +30,6 @@ if TYPE_CHECKING:  # the server's parts hold this
     from api.state import Twin
 
 MOST_BYTES: Final = 64 << 20
-NOTHING: Final = gzip.compress(b"", LEVEL, mtime=0)
-"""A tile without bytes."""
 TILES: Final = re.compile(
     r"/ogc/(?:collections/(?P<layer>[^/]+)/)?tiles/[^/]+/[^/]+/[^/]+/[^/]+|/tiles/(?P<own>[^/]+)/\d+/\d+/\d+\.mvt"
 )

@@ -16,14 +16,14 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.hot import NOTHING, Kept, lasting, sent, where
+from api.hot import Kept, lasting, sent, where
 from api.ogc import filters
 from api.ogc.params import single
 from api.respond import IMMUTABLE, REVALIDATE, unchanged
 from api.state import Twin, of
 from pipelines import bake, baked, imagery_tiles, map_tiles, terrain_tiles, vector_tiles
 from pipelines.ground import Ground
-from pipelines.tile_cache import QUICK
+from pipelines.tile_cache import NOTHING, QUICK
 from twin import stamps
 from twin.errors import InvalidParameter, TileNotFound
 from twin.moments import parse

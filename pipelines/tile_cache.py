@@ -20,6 +20,8 @@ LEVEL: Final = 5
 """Of gzip: 20 % of a building tile for 3 ms; level 9 gains nothing more."""
 QUICK: Final = 1
 """For vector tiles, whose numbers are packed already: 7 % larger, in half the time."""
+NOTHING: Final = gzip.compress(b"", mtime=0)
+"""What is kept of a tile without bytes."""
 SPARE: Final = 0.8
 """When the folder is full, the least recently used entries go until this share of the limit is left."""
 
@@ -61,7 +63,7 @@ class TileCache:
             return self._making.setdefault(address, threading.Lock())
 
     def _put(self, path: Path, body: bytes, level: int) -> bytes:
-        packed = gzip.compress(body, level, mtime=0)
+        packed = gzip.compress(body, level, mtime=0) if body else NOTHING
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(dir=path.parent)
         try:
