@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from layers.kind import Kind
 from pipelines.bake import Baked, Source
 from pipelines.bundle import opened, plain
-from pipelines.readers.tileset_walk import geodetic, tileset, transform
+from pipelines.readers.scenes.tileset_walk import geodetic, tileset, transform
 from tiles import volume
 from tiles.volume import Volume
 from twin import registry, stamps

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from layers.naming import plain
-from pipelines.readers import coordinates, delimited, tabular
 from pipelines.readers.reader import Options, Part, Reader, Rows
+from pipelines.readers.tables import coordinates, delimited, tabular
 from twin.errors import MissingPart, UnreadableFile, UnsupportedFormat
 
 MAGIC: Final = re.compile(rb"^....Standard (Jet|ACE) DB\0", re.DOTALL)

@@ -18,14 +18,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pipelines.readers import attributes, citygml_relief, gml
-from pipelines.readers.city_types import TITLES
-from pipelines.readers.citygml_attributes import attributes_of
-from pipelines.readers.cityobjects import BUILDING, CityObject, Findings, Shape, batches
-from pipelines.readers.gml import Reference, gml_id, reference
+from pipelines.readers import attributes
+from pipelines.readers.cities import citygml_relief
+from pipelines.readers.cities.city_types import TITLES
+from pipelines.readers.cities.citygml_attributes import attributes_of
+from pipelines.readers.cities.cityobjects import BUILDING, CityObject, Findings, Shape, batches
+from pipelines.readers.cities.surfaces import surface_code
+from pipelines.readers.markup import gml
+from pipelines.readers.markup.gml import Reference, gml_id, reference
+from pipelines.readers.markup.xml_stream import Element, local, members, namespace
 from pipelines.readers.reader import Options, Part, Reader
-from pipelines.readers.surfaces import surface_code
-from pipelines.readers.xml_stream import Element, local, members, namespace
 from twin.body import Body
 from twin.errors import InvalidGeometry, UnknownCRS, UnsupportedFormat
 from twin.model import Rejected

@@ -19,8 +19,8 @@ from typing import Any, Final
 import orjson
 
 from pipelines.readers import attributes
-from pipelines.readers.city_types import TITLES
-from pipelines.readers.cityjson_objects import (
+from pipelines.readers.cities.city_types import TITLES
+from pipelines.readers.cities.cityjson_objects import (
     Model,
     Scene,
     attributes_of,
@@ -30,7 +30,7 @@ from pipelines.readers.cityjson_objects import (
     names,
     safely,
 )
-from pipelines.readers.cityobjects import BUILDING, CityObject, Findings, Shape, batches, level_of
+from pipelines.readers.cities.cityobjects import BUILDING, CityObject, Findings, Shape, batches, level_of
 from pipelines.readers.reader import Options, Part, Reader
 from twin.errors import TooLarge, UnreadableFile
 from twin.model import Rejected

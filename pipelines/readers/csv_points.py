@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.readers import coordinates, delimited, tabular
 from pipelines.readers.reader import Options, Part, Reader, Rows
+from pipelines.readers.tables import coordinates, delimited, tabular
 
 
 def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:

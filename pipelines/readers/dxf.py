@@ -24,10 +24,11 @@ from ezdxf.enums import InsertUnits
 from ezdxf.filemanagement import readfile
 from ezdxf.lldxf.const import DXF2007, DXFError
 
-from pipelines.readers import dwg, rows, schematic
-from pipelines.readers.dxf_shapes import CURVED, READ, shape_of
-from pipelines.readers.dxf_values import clean, is_hidden, layer_of, types_of, values_of
-from pipelines.readers.dxf_walk import entities
+from pipelines.readers import dwg, rows
+from pipelines.readers.drawings.dxf_shapes import CURVED, READ, shape_of
+from pipelines.readers.drawings.dxf_values import clean, is_hidden, layer_of, types_of, values_of
+from pipelines.readers.drawings.dxf_walk import entities
+from pipelines.readers.models import schematic
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.rows import Found
 from pipelines.readers.stated import crs_of

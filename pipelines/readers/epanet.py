@@ -15,8 +15,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from pipelines.readers import inp, schematic
-from pipelines.readers.epanet_rows import Rows, read_links, read_nodes, units_note, units_of
+from pipelines.readers.models import inp, schematic
+from pipelines.readers.models.epanet_rows import Rows, read_links, read_nodes, units_note, units_of
 from pipelines.readers.reader import Options, Part, Reader
 from twin.errors import UnknownCRS, UnreadableFile
 from twin.model import Titles

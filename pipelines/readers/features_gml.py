@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from pipelines.readers import ogr
-from pipelines.readers.gml import HREF, Reference, reference
+from pipelines.readers.markup.gml import HREF, Reference, reference
+from pipelines.readers.markup.xml_stream import Element, events, forget, local, namespace
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.stated import crs_of
-from pipelines.readers.xml_stream import Element, events, forget, local, namespace
+from pipelines.readers.vectors import ogr
 from twin import space
 from twin.errors import ForbiddenReference, UnreadableFile, UnsupportedFormat
 

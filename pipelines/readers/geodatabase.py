@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyogrio
 from lxml import etree
 
-from pipelines.readers import ogr
+from pipelines.readers.markup.xml_stream import Element, local
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.unzip import unpacked
-from pipelines.readers.xml_stream import Element, local
+from pipelines.readers.vectors import ogr
 from twin.errors import MissingPart, UnreadableFile
 
 CATALOGUE: Final = "a00000001.gdbtable"

@@ -16,10 +16,10 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 
-from pipelines.readers import geojson_rows as rows
-from pipelines.readers import json_scan
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.stated import crs_of
+from pipelines.readers.vectors import geojson_rows as rows
+from pipelines.readers.vectors import json_scan
 from twin import space
 from twin.errors import TooLarge, UnknownCRS, UnreadableFile, UnsafeContent
 from twin.table import Batch

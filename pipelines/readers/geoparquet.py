@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pyproj
 from pyproj.exceptions import CRSError
 
-from pipelines.readers.columns import freed
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.stated import crs_of
+from pipelines.readers.tables.columns import freed
 from twin import space
 from twin.errors import MissingPart, TooLarge, UnknownCRS, UnreadableFile, UnsupportedFormat
 from twin.table import Batch

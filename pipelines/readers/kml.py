@@ -20,13 +20,14 @@ from typing import Any, Final
 
 import shapely
 
-from pipelines.readers import attributes, ogr, rows
-from pipelines.readers.kml_geometry import above_ground, shape_of
+from pipelines.readers import attributes, rows
+from pipelines.readers.markup.kml_geometry import above_ground, shape_of
+from pipelines.readers.markup.xml_stream import Element, events, forget, local
 from pipelines.readers.reader import Options, Part, Reader
 from pipelines.readers.rows import Found, Said
 from pipelines.readers.stated import crs_of
 from pipelines.readers.unzip import unpacked
-from pipelines.readers.xml_stream import Element, events, forget, local
+from pipelines.readers.vectors import ogr
 from twin import space
 from twin.errors import InvalidGeometry, MissingPart, UnreadableFile
 from twin.model import Rejected

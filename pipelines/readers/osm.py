@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.readers import osm_buildings, osm_roads
 from pipelines.readers.reader import Options, Part, Reader
+from pipelines.readers.streets import osm_buildings, osm_roads
 from twin.errors import InvalidParameter, UnreadableFile
 
 KINDS: Final = ("roads", "buildings")

@@ -21,10 +21,10 @@ import pyarrow as pa
 import shapely
 
 from pipelines.bundle import Bundle, Folder
-from pipelines.readers import las
-from pipelines.readers.las import Counted, Source
 from pipelines.readers.reader import Options, Part, Reader
-from pipelines.readers.tileset_walk import resolved, tileset, uris, walk
+from pipelines.readers.scenes import las
+from pipelines.readers.scenes.las import Counted, Source
+from pipelines.readers.scenes.tileset_walk import resolved, tileset, uris, walk
 from pipelines.readers.tilesets import ROOT, size
 from tiles import contents
 from twin.errors import InvalidParameter, MissingPart, UnreadableFile
@@ -61,7 +61,7 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
 
     Raises:
         MissingPart: py3dtiles is not installed.
-        UnreadableFile, UnknownCRS, OutsideCRSArea, TooLarge: as `pipelines.readers.las`.
+        UnreadableFile, UnknownCRS, OutsideCRSArea, TooLarge: as `pipelines.readers.scenes.las`.
     """
     if options.kind not in (None, "pointcloud"):
         raise InvalidParameter(f"--kind {options.kind}: LAS and LAZ are taken in as pointcloud")

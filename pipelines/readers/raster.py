@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyproj
 import shapely
 
-from pipelines.readers.cog import Stored, store
-from pipelines.readers.raster_source import DRIVERS, Source, open_source
+from pipelines.readers.pictures.cog import Stored, store
+from pipelines.readers.pictures.raster_source import DRIVERS, Source, open_source
 from pipelines.readers.reader import Options, Part, Reader
 from twin.errors import InvalidParameter
 from twin.space import metres_per_degree, to_crs84, vertical_of

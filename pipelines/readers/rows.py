@@ -12,7 +12,7 @@ import pyproj
 import shapely
 
 from pipelines.readers import attributes
-from pipelines.readers.columns import freed
+from pipelines.readers.tables.columns import freed
 from twin.model import Rejected
 from twin.table import Batch
 

@@ -16,12 +16,12 @@ import shapely
 
 from layers import naming
 from layers.sensors import KIND
-from pipelines.readers import coordinates, delimited, series
-from pipelines.readers.coordinates import Where
-from pipelines.readers.delimited import Text
 from pipelines.readers.reader import Options, Part, Reader
-from pipelines.readers.series import Read
 from pipelines.readers.stated import crs_of
+from pipelines.readers.tables import coordinates, delimited, series
+from pipelines.readers.tables.coordinates import Where
+from pipelines.readers.tables.delimited import Text
+from pipelines.readers.tables.series import Read
 from twin import space
 from twin.errors import InvalidParameter, MissingPart
 from twin.model import Rejected

@@ -10,9 +10,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from pipelines.readers import dbase, ogr
-from pipelines.readers.dbase import Reading
 from pipelines.readers.reader import Options, Part, Reader
+from pipelines.readers.tables import dbase
+from pipelines.readers.tables.dbase import Reading
+from pipelines.readers.vectors import ogr
 from twin.errors import InvalidParameter, MissingPart, UnreadableFile
 
 MAGIC: Final = b"\x00\x00\x27\x0a"

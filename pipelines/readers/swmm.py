@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from pipelines.readers import inp, schematic
 from pipelines.readers.epanet import batch
+from pipelines.readers.models import inp, schematic
+from pipelines.readers.models.swmm_rows import read_areas, read_links, read_nodes, units_note, units_of
 from pipelines.readers.reader import Options, Part, Reader
-from pipelines.readers.swmm_rows import read_areas, read_links, read_nodes, units_note, units_of
 from twin.errors import UnknownCRS, UnreadableFile
 from twin.model import Titles
 from twin.space import crs as crs_of

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pipelines.bundle import ENTRIES, Folder, checked, directory, opened
 from pipelines.readers.reader import Options, Part, Reader
-from pipelines.readers.tileset_walk import Seen, geodetic, transform, walk
+from pipelines.readers.scenes.tileset_walk import Seen, geodetic, transform, walk
 from tiles import volume
 from tiles.volume import Volume
 from twin.errors import InvalidParameter, MissingPart, TooLarge

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pipelines.readers import ogr
 from pipelines.readers.reader import Options, Part, Reader
+from pipelines.readers.vectors import ogr
 from twin.errors import UnreadableFile
 
 MAGIC: Final = {".gpkg": b"SQLite format 3\0", ".fgb": b"fgb\x03fgb"}

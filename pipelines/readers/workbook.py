@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from layers.naming import plain
-from pipelines.readers import coordinates, tabular
 from pipelines.readers.reader import Options, Part, Reader, Rows
-from pipelines.readers.sheet import Sheet
-from pipelines.readers.sheet_table import Tabled, tabled
-from pipelines.readers.sheets import sheets
+from pipelines.readers.tables import coordinates, tabular
+from pipelines.readers.tables.sheet import Sheet
+from pipelines.readers.tables.sheet_table import Tabled, tabled
+from pipelines.readers.tables.sheets import sheets
 from twin.errors import MissingPart
 
 SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".et", ".ods")

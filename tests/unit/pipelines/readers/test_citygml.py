@@ -10,7 +10,7 @@ import shapely
 from layers.buildings import KIND
 from layers.conform import conform
 from pipelines.readers.citygml import READER
-from pipelines.readers.gml import reference
+from pipelines.readers.markup.gml import reference
 from pipelines.readers.reader import Options
 from twin.body import Surface, decode
 from twin.errors import TooLarge, TwinError, UnknownCRS, UnreadableFile, UnsafeContent, UnsupportedFormat

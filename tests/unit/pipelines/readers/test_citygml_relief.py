@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipelines.readers import citygml, citygml_relief
+from pipelines.readers import citygml
+from pipelines.readers.cities import citygml_relief
 from pipelines.readers.reader import Options
 from twin.errors import UnsupportedFormat
 

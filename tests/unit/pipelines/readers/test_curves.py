@@ -12,7 +12,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.readers import curves
+from pipelines.readers.vectors import curves
 
 angle = st.floats(-math.pi, math.pi)
 

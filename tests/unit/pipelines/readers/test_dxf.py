@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from layers.conform import conform
 from layers.features import KIND
-from pipelines.readers import dwg, dxf, dxf_shapes
+from pipelines.readers import dwg, dxf
+from pipelines.readers.drawings import dxf_shapes
 from pipelines.readers.reader import Options
 from twin.errors import InvalidParameter, TooLarge, UnknownCRS, UnreadableFile, UnsupportedFormat
 from twin.place import to_crs84

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.readers import gauss
-from pipelines.readers.degrees import figures
+from pipelines.readers.tables import gauss
+from pipelines.readers.tables.degrees import figures
 from twin.errors import OutsideCRSArea
 
 

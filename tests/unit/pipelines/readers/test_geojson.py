@@ -191,7 +191,7 @@ def test_brackets_and_quotes_inside_strings_do_not_confuse_the_scan(write):
 def test_a_chunk_may_end_anywhere(write, monkeypatch):
     path = write(collection([({"name": 'x\\"["\\'}, OK), ({"name": "城"}, OK)]))
     for size in range(1, 40):
-        monkeypatch.setattr("pipelines.readers.json_scan.CHUNK", size)
+        monkeypatch.setattr("pipelines.readers.vectors.json_scan.CHUNK", size)
         assert [r["name"] for r in read(path)[0]] == ['x\\"["\\', "城"]
 
 

@@ -9,9 +9,9 @@ import shapely
 from layers import buildings, roads
 from layers.conform import conform
 from pipelines.readers import osm
-from pipelines.readers import osm_values as values
-from pipelines.readers.osm_roads import cut
 from pipelines.readers.reader import Options
+from pipelines.readers.streets import osm_values as values
+from pipelines.readers.streets.osm_roads import cut
 from twin.errors import InvalidParameter, UnreadableFile
 from twin.place import to_crs84
 

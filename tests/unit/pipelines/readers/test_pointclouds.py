@@ -15,9 +15,10 @@ import pytest
 import shapely
 from servers import DATA
 
-from pipelines.readers import las, pointclouds
+from pipelines.readers import pointclouds
 from pipelines.readers.pointclouds import read
 from pipelines.readers.reader import Options
+from pipelines.readers.scenes import las
 from twin import space
 from twin.errors import (
     InvalidParameter,

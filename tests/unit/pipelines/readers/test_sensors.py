@@ -3,7 +3,7 @@ import pytest
 from layers.conform import conform
 from pipelines.readers import csv_points, sensors
 from pipelines.readers.reader import Options
-from pipelines.readers.times import NO_ZONE
+from pipelines.readers.tables.times import NO_ZONE
 from twin.errors import InvalidParameter, MissingPart
 from twin.place import to_crs84
 

@@ -6,7 +6,14 @@ import pytest
 import shapely
 
 from pipelines.readers.attributes import columns, types
-from pipelines.readers.surfaces import Faces, crowded_edges, footprint, merged, metres_per_unit, rounding
+from pipelines.readers.cities.surfaces import (
+    Faces,
+    crowded_edges,
+    footprint,
+    merged,
+    metres_per_unit,
+    rounding,
+)
 from twin.body import Surface
 
 

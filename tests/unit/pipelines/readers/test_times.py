@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from pipelines.readers.times import parsed
+from pipelines.readers.tables.times import parsed
 from twin.errors import InvalidParameter
 
 

@@ -10,10 +10,11 @@ import xlwt
 from layers import features, networks
 from layers.conform import conform
 from pipelines import reading
-from pipelines.readers import sheet, workbook
+from pipelines.readers import workbook
 from pipelines.readers.reader import Options
-from pipelines.readers.sheet_table import tabled
-from pipelines.readers.sheets import sheets
+from pipelines.readers.tables import sheet
+from pipelines.readers.tables.sheet_table import tabled
+from pipelines.readers.tables.sheets import sheets
 from pipelines.reading import Request
 from twin.errors import InvalidParameter, MissingPart, TooLarge, UnknownCRS, UnreadableFile, UnsafeContent
 from twin.place import to_crs84
@@ -400,7 +401,7 @@ def test_merged_cells_over_everything_are_refused(write, monkeypatch):
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused_unopened(write, monkeypatch):
-    from pipelines.readers import sheets_packed
+    from pipelines.readers.tables import sheets_packed
 
     monkeypatch.setattr(sheets_packed, "BYTES", 1000)
     with pytest.raises(TooLarge, match="limit is 1000"):

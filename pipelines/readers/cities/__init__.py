@@ -1,0 +1,1 @@
+"""What city models share: objects, attributes, surfaces, relief."""

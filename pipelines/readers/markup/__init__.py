@@ -1,0 +1,1 @@
+"""What formats of XML share: a safe stream, geometries."""

@@ -1,0 +1,1 @@
+"""What hydraulic models share: sections of `.inp`, schematic coordinates."""

@@ -1,0 +1,1 @@
+"""Rasters: where a file says that it lies, and how it is kept."""

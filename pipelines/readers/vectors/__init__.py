@@ -1,0 +1,1 @@
+"""What vector formats share: GDAL, streams of JSON, arcs."""
