@@ -40,6 +40,8 @@ export interface LegendItem {
   label: Bilingual;
   color: string;
   symbol?: string;
+  /** Numbers from the first up to, and without, the second; null is open. Else the item stands for its value. */
+  range?: [number | null, number | null];
 }
 
 export interface LayerDraw {

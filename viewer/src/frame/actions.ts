@@ -1,6 +1,9 @@
 /** What several components do: tools, flights, links, looking below ground. */
+
+import type { BBox } from "../api/types";
 import { i18n } from "../i18n";
 import type { Place, ToolId } from "../state/app";
+import { tableOf } from "../state/table";
 import { viewLink } from "./boot";
 import { notify } from "./notices";
 import { reveal } from "./reveal";
@@ -10,6 +13,19 @@ export function setTool(id: ToolId): void {
   if (id && app.toolResult) scene.value?.clearTool();
   app.toolResult = null;
   app.tool = id;
+}
+
+/** What the map shows, degrees; null before there is a map. */
+export function windowOf(): BBox | null {
+  // Where the eye rests is what the window depends on.
+  return app.camera ? (scene.value?.extent() ?? null) : null;
+}
+
+/** Open a layer's table, or close it. */
+export function toggleTable(layer?: string): void {
+  const first = app.catalogue.find(({ id, geometry }) => geometry !== "Raster" && app.layers[id]?.visible);
+  const wanted = layer ?? app.selected?.layer ?? first?.id;
+  app.table = app.table && (!layer || app.table.layer === layer) ? null : wanted ? tableOf(wanted) : null;
 }
 
 /** Put text on the clipboard; on plain HTTP, where there is no clipboard API, by a hidden field. */

@@ -29,6 +29,11 @@ function applyLink(link: Link): void {
   app.at = link.at;
   app.known = link.known;
   app.selected = link.selected;
+  app.table = link.table;
+  app.area = link.area;
+  app.profile = link.profile;
+  app.clip = link.clip;
+  app.compare = link.compare;
   app.picked = link.place ? { place: { ...link.place, height: null }, hits: [] } : null;
   app.lang = location.hash.includes("g=")
     ? link.lang
@@ -45,7 +50,13 @@ function applyLinkedLayers(link: Link): void {
     const place = linked.findIndex((layer) => layer.id === id);
     const layer = linked[place];
     view.visible = layer !== undefined;
-    if (layer) Object.assign(view, { opacity: layer.opacity, hidden: layer.hidden, filter: layer.filter });
+    if (layer)
+      Object.assign(view, {
+        opacity: layer.opacity,
+        hidden: layer.hidden,
+        filter: layer.filter,
+        style: layer.style ?? null,
+      });
   }
   // Linked layers stand in the link's order, the others below them as they were.
   const position = (id: string) => {
@@ -64,11 +75,11 @@ function currentLink(): Link {
   const usual = app.catalogue.filter((layer) => layer.draw.visible);
   const touched =
     linked.length !== usual.length ||
-    linked.some(({ id, opacity, hidden, filter }, index) => {
+    linked.some(({ id, opacity, hidden, filter, style }, index) => {
       const own = usual[index];
-      return own?.id !== id || own.draw.opacity !== opacity || hidden.length > 0 || filter !== null;
+      return own?.id !== id || own.draw.opacity !== opacity || hidden.length > 0 || filter || style;
     });
-  const { mode, base, underground, at, known, selected, lang } = app;
+  const { mode, base, underground, at, known, selected, table, area, profile, clip, compare, lang } = app;
   const place = !selected && app.picked?.hits.length === 0 ? app.picked.place : null;
   return {
     camera: app.camera ?? opened.camera,
@@ -80,6 +91,11 @@ function currentLink(): Link {
     selected,
     place: place && { lon: place.lon, lat: place.lat },
     panel: ui.panel,
+    table,
+    area,
+    profile,
+    clip,
+    compare,
     lang,
     // Before the catalogue is in, the layers are what the link said.
     layers: app.catalogue.length === 0 ? opened.layers : touched ? linked : null,

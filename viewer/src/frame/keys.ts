@@ -1,5 +1,5 @@
 /** The keyboard: one key for what is done often, and Esc for the way back. */
-import { setTool } from "./actions";
+import { setTool, toggleTable } from "./actions";
 import { app, closeCard, scene, ui } from "./store";
 
 function typing(target: EventTarget | null): boolean {
@@ -33,6 +33,7 @@ const keys: Record<string, () => void> = {
   },
   m: () => setTool(app.tool === "distance" ? null : "distance"),
   n: () => void scene.value?.north(),
+  t: () => toggleTable(),
   h: () => void scene.value?.home(),
   "+": () => void scene.value?.zoom(0.5),
   "=": () => void scene.value?.zoom(0.5),

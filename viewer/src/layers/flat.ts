@@ -15,6 +15,7 @@ import { momentQuery } from "../scene/moment";
 import { firstLevel, replacePicture } from "../scene/picture";
 import type { Drawing, Drawn, Stage } from "../scene/stage";
 import { classKey, type LayerView } from "../state/app";
+import { drawOf, entryOf } from "../state/styling";
 
 export const DRAWING: Drawing = { mode: "flat", draw: (stage, summary) => new Flat(stage, summary) };
 
@@ -82,12 +83,10 @@ class Flat implements Drawn {
    * The server's map draws roads, water and green already, and better than lines can: as long as nobody asks for something
    * else of them, a second drawing on top would only blur it.
    */
-  #isInTheMap({ hidden, filter, opacity }: LayerView): boolean {
+  #isInTheMap({ hidden, filter, opacity, style }: LayerView): boolean {
     const { kind, theme, draw } = this.summary;
-    const basic = draw.visible && (kind === "roads" || theme.id === "base");
-    return (
-      basic && this.stage.app.base === "map" && hidden.length === 0 && !filter && opacity === draw.opacity
-    );
+    const basic = draw.visible && (kind === "roads" || theme.id === "base") && this.stage.app.base === "map";
+    return basic && hidden.length === 0 && !filter && !style && opacity === draw.opacity;
   }
 
   /** Make another picture when what it would show is another one. */
@@ -96,7 +95,7 @@ class Flat implements Drawn {
     const query = new URLSearchParams(momentQuery(this.stage.moment())).toString();
     const address = `${draw.mvt ?? `/tiles/${id}/{z}/{x}/{y}.mvt`}${query ? `?${query}` : ""}`;
     const edition = `${version}.${this.#edition} ${address}`;
-    const painted = JSON.stringify([edition, view.hidden, view.filter, this.stage.app.dark]);
+    const painted = JSON.stringify([edition, view.hidden, view.filter, view.style, this.stage.app.dark]);
     if (painted === this.#painted) return;
     this.#painted = painted;
     if (edition !== this.#shown) this.#tiles.clear();
@@ -107,13 +106,10 @@ class Flat implements Drawn {
     this.stage.report(id, "ready");
   }
 
-  #brush({ hidden, filter }: LayerView): Paint {
-    const { by, legend } = this.summary.draw;
-    const rest = legend.find(({ value }) => value === null);
+  #brush({ hidden, filter, style }: LayerView): Paint {
+    const { by, legend } = drawOf(this.summary.draw, style);
     const entry = (properties: Record<string, unknown>) =>
-      (by
-        ? legend.find(({ value }) => value !== null && classKey(value) === classKey(properties[by]))
-        : undefined) ?? rest;
+      entryOf(legend, by, by ? properties[by] : undefined);
     const passes = (properties: Record<string, unknown>) => {
       if (!filter) return true;
       const value = properties[filter.column];

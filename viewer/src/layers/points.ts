@@ -29,6 +29,7 @@ import { levels } from "../scene/palette";
 import type { Tag } from "../scene/picking";
 import type { Drawing, Drawn, Stage } from "../scene/stage";
 import { classKey, type LayerView } from "../state/app";
+import { drawOf, entryOf } from "../state/styling";
 import { type Cluster, cellFor, cluster } from "./cluster";
 
 import { createRoom, textWidth } from "./room";
@@ -225,12 +226,8 @@ class Points implements Drawn {
   }
 
   #entry(point: Point): LegendItem | undefined {
-    const { by, legend } = this.summary.draw;
-    const value = by ? classKey(point.properties[by]) : "";
-    const named = by
-      ? legend.find((entry) => entry.value !== null && classKey(entry.value) === value)
-      : undefined;
-    return named ?? legend.find((entry) => entry.value === null) ?? (by ? undefined : legend[0]);
+    const { by, legend } = drawOf(this.summary.draw, this.#view?.style);
+    return entryOf(legend, by, by ? point.properties[by] : undefined) ?? (by ? undefined : legend[0]);
   }
 
   #shown(point: Point): boolean {

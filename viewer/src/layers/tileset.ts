@@ -16,6 +16,7 @@ import type { Drawing, Drawn, Stage } from "../scene/stage";
 import { tileStyle } from "../scene/style";
 import { flip, whenLoaded } from "../scene/swap";
 import type { LayerView } from "../state/app";
+import { drawOf } from "../state/styling";
 import { ownTriangles } from "./outline";
 import { tubeShader, widen } from "./tube";
 
@@ -181,7 +182,8 @@ export class Tiles implements Drawn {
 
   protected dress(tileset: Cesium3DTileset, view: LayerView): void {
     const { app } = this.stage;
-    const { draw, id, kind } = this.summary;
+    const { id, kind } = this.summary;
+    const draw = drawOf(this.summary.draw, view.style);
     const palette = this.stage.palette();
     const building = kind !== "networks";
     if (tileset.customShader) widen(tileset.customShader, app.underground || app.mode === "2d");

@@ -43,6 +43,8 @@ export interface SceneHandle {
   north(): Promise<void>;
   /** Factor of the distance to what is in the middle: 0.5 is nearer, 2 is further away. */
   zoom(factor: number): Promise<void>;
+  /** West, south, east, north of what is in view; null when it looks past the earth. Degrees. */
+  extent(): BBox | null;
   /** The map as it is now, a PNG. */
   screenshot(): Promise<Blob>;
   /** Resolves once nothing in view is being fetched or drawn any more. */

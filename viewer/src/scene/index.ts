@@ -2,6 +2,7 @@
 import { type Cartesian2, Cartesian3, Math as CesiumMath, type CesiumWidget, SceneTransforms } from "cesium";
 import { watch } from "vue";
 import { onLive } from "../api/live";
+import type { BBox } from "../api/types";
 import type { AppState } from "../state/app";
 import { createSketch, type Sketch } from "../tools/sketch";
 import { createAir } from "./air";
@@ -294,6 +295,12 @@ function handle(stage: Stage, eye: Eye, sketch: Sketch, destroy: () => void): Sc
     startTool: (id) => sketch.start(id),
     stopTool: () => sketch.stop(),
     clearTool: () => sketch.clear(),
+    extent: () => {
+      const seen = widget.camera.computeViewRectangle();
+      if (!seen) return null;
+      const { west, south, east, north } = seen;
+      return [west, south, east, north].map((angle) => CesiumMath.toDegrees(angle)) as BBox;
+    },
     screenshot: () =>
       new Promise((resolve, reject) => {
         widget.render();

@@ -52,6 +52,17 @@ function isOneOf(name: string, values: readonly string[]): string {
 
 const channels = (color: string) => [1, 3, 5].map((from) => Number.parseInt(color.slice(from, from + 2), 16));
 
+/** Whether the feature is in the class, or in the step, of a legend's item. */
+function isIn(by: string, { value, range }: LegendItem): string {
+  if (!range) return isOneOf(by, [classKey(value)]);
+  const number = `Number(${column(by)})`;
+  const bounds = [
+    ...(range[0] === null ? [] : [`${number} >= ${range[0]}`]),
+    ...(range[1] === null ? [] : [`${number} < ${range[1]}`]),
+  ];
+  return `(${[`!${isMissing(by)}`, ...bounds].join(" && ")})`;
+}
+
 /** The colour with less light on it. */
 export function shaded(color: string, shade: number): string {
   const parts = channels(color).map((part) => Math.round(part * shade));
@@ -97,10 +108,14 @@ function shown(look: Look): string[] {
   if (hidden.length === 0) return [];
   if (!by) return hidden.includes("") ? ["false"] : [];
   const { named } = classes(look);
-  const off = hidden.filter((key) => key !== "");
+  const steps = named.filter(({ range }) => range);
+  const off = hidden.filter((key) => key !== "" && !steps.some(({ value }) => value === key));
   const conditions = off.length > 0 ? [`!${isOneOf(by, off)}`] : [];
-  const names = named.map((entry) => classKey(entry.value));
-  if (hidden.includes("")) conditions.push(names.length > 0 ? isOneOf(by, names) : "false");
+  for (const entry of steps)
+    if (hidden.includes(classKey(entry.value))) conditions.push(`!${isIn(by, entry)}`);
+  const names = named.filter(({ range }) => !range).map((entry) => classKey(entry.value));
+  const any = [...(names.length > 0 ? [isOneOf(by, names)] : []), ...steps.map((entry) => isIn(by, entry))];
+  if (hidden.includes("")) conditions.push(any.length > 0 ? `(${any.join(" || ")})` : "false");
   return conditions;
 }
 
@@ -113,7 +128,7 @@ export function tileStyle(look: Look): TileStyle {
   if (look.lit.length > 0)
     conditions.push([isOneOf("id", look.lit), paint(look.litColor, look.litOpacity ?? 1, 1)]);
   for (const entry of named) {
-    conditions.push([isOneOf(look.by ?? "", [classKey(entry.value)]), paint(entry.color)]);
+    conditions.push([isIn(look.by ?? "", entry), paint(entry.color)]);
   }
   conditions.push(["true", paint(rest?.color ?? look.plain)]);
   const show = [

@@ -1,10 +1,21 @@
 /** The one reactive state: the frame and the scene talk through it, and the link in the address bar is made of it. */
 import { reactive } from "vue";
 import type { Lang, LayerSummary, Site } from "../api/types";
+import type { LayerStyle } from "./styling";
+import type { TableView } from "./table";
 
 export type Mode = "3d" | "2d";
 export type Base = "map" | "imagery";
-export type ToolId = "distance" | "area" | "height" | "incident" | null;
+export type ToolId =
+  | "distance"
+  | "area"
+  | "height"
+  | "incident"
+  | "box"
+  | "polygon"
+  | "profile"
+  | "clip"
+  | null;
 
 /** Where the eye is: degrees, metres above the ellipsoid. Heading 0 is north, pitch -90 straight down. */
 export interface Camera {
@@ -64,6 +75,8 @@ export interface LayerView {
   /** Legend values (as text, see `classKey`) that are switched off. */
   hidden: string[];
   filter: LayerFilter | null;
+  /** Colours that somebody chose in place of the server's; none is the server's. */
+  style?: LayerStyle | null;
   /** What a point cloud is coloured by. */
   colour?: PointColour;
   /** Buildings: not drawn, but lit up and picked on the mesh (单体化). */
@@ -92,6 +105,19 @@ export interface ToolResult {
   /** False while the hand is still drawing. */
   done: boolean;
 }
+
+/** Two moments side by side: this one on the left, the map's own clock on the right. */
+export interface Compare {
+  how: "swipe" | "panes";
+  /** Valid time of the left side, RFC 3339; null is now. */
+  at: string | null;
+  known: string | null;
+  /** Where the divider of the swipe stands, 0 to 1. */
+  split: number;
+}
+
+/** A ring without its last corner; degrees. */
+export type Area = [number, number][];
 
 export interface AppState {
   site: Site | null;
@@ -127,6 +153,15 @@ export interface AppState {
   ring: { lon: number; lat: number; radius: number } | null;
   /** Ids to light up beside the selected one, by layer. */
   highlighted: Record<string, string[]>;
+  /** The attribute table that is open. */
+  table: TableView | null;
+  /** What was drawn around things in order to choose them. */
+  area: Area | null;
+  /** The line of a terrain profile; degrees. */
+  profile: Area | null;
+  /** Nothing outside of this ring is drawn. */
+  clip: Area | null;
+  compare: Compare | null;
   /** The scene could not start: why. */
   sceneError: string | null;
 }
@@ -156,6 +191,11 @@ export function createApp(): AppState {
     toolResult: null,
     ring: null,
     highlighted: {},
+    table: null,
+    area: null,
+    profile: null,
+    clip: null,
+    compare: null,
     sceneError: null,
   });
 }

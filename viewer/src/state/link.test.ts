@@ -15,12 +15,30 @@ const full: Link = {
       hidden: ["住宅", "a,b;c:d&e"],
       filter: { column: "高度 m", min: 10, max: null },
     },
-    { id: "2021", opacity: 1, hidden: [""], filter: null },
+    {
+      id: "2021",
+      opacity: 1,
+      hidden: [""],
+      filter: null,
+      style: { by: "用途;a", how: "classes", values: ["住宅", "a:b,c"] },
+    },
+    {
+      id: "steps",
+      opacity: 1,
+      hidden: [],
+      filter: null,
+      style: { by: "h", how: "steps", breaks: [-1.5, 20] },
+    },
     { id: "1", opacity: 0, hidden: [], filter: { column: "h", min: null, max: -2.5 } },
   ],
   selected: { layer: "buildings", id: "楼/3 号=#1" },
   place: null,
   panel: "layer:buildings",
+  table: { layer: "pipes", filter: "a = 'b;c'", sort: "-a", columns: ["a", "b:c"], within: "area" },
+  area: [[118.1, 38.1], [118.2, 38.1], [118.2, 38.2]], // biome-ignore format: a ring
+  profile: [[118.1, 38.1], [118.2, 38.1]], // biome-ignore format: a line
+  clip: [[118.1, 38.1], [118.2, 38.1], [118.2, 38.2], [118.1, 38.2]], // biome-ignore format: a ring
+  compare: { how: "swipe", at: "2021-07-01T00:00:00Z", known: "2023-01-02T03:04:05Z", split: 0.6 },
   lang: "en",
 };
 

@@ -1,13 +1,16 @@
 /** The whole view in the hash of the address: short, exact, readable. */
 
 import type { Lang } from "../api/types";
-import type { Base, Camera, LayerFilter, LayerView, Mode, Selected } from "./app";
+import type { Area, Base, Camera, Compare, LayerFilter, LayerView, Mode, Selected } from "./app";
+import { decodeStyle, encodeStyle, type LayerStyle } from "./styling";
+import { decodeRing, decodeTable, encodeRing, encodeTable, type TableView } from "./table";
 
 export interface LinkedLayer {
   id: string;
   opacity: number;
   hidden: string[];
   filter: LayerFilter | null;
+  style?: LayerStyle;
 }
 
 export interface Link {
@@ -23,6 +26,11 @@ export interface Link {
   /** The ground that was clicked, when nothing is selected; degrees. */
   place: { lon: number; lat: number } | null;
   panel: string | null;
+  table: TableView | null;
+  area: Area | null;
+  profile: Area | null;
+  clip: Area | null;
+  compare: Compare | null;
   lang: Lang;
 }
 
@@ -37,6 +45,11 @@ export const emptyLink: Link = {
   selected: null,
   place: null,
   panel: null,
+  table: null,
+  area: null,
+  profile: null,
+  clip: null,
+  compare: null,
   lang: "zh",
 };
 
@@ -90,6 +103,7 @@ function encodeLayer(layer: LinkedLayer): string {
   if (layer.hidden.length > 0) parts.push(`h${layer.hidden.map(e).join(":")}`);
   if (layer.filter)
     parts.push(`f${e(layer.filter.column)}:${bound(layer.filter.min)}:${bound(layer.filter.max)}`);
+  if (layer.style) parts.push(`s${encodeStyle(layer.style)}`);
   return parts.join(";");
 }
 
@@ -103,6 +117,10 @@ function decodeLayer(text: string): LinkedLayer {
     if (part[0] === "f") {
       const [column = "", min, max] = rest.split(":");
       layer.filter = { column: plain(column), min: unbound(min), max: unbound(max) };
+    }
+    if (part[0] === "s") {
+      const style = decodeStyle(rest, plain);
+      if (style) layer.style = style;
     }
   }
   return layer;
@@ -129,8 +147,35 @@ export function encodeLink(link: Link): string {
   if (link.selected) parts.push(`s=${e(link.selected.layer)}/${e(link.selected.id)}`);
   else if (link.place) parts.push(`s=@${link.place.lon.toFixed(6)},${link.place.lat.toFixed(6)}`);
   if (link.panel) parts.push(`p=${e(link.panel)}`);
+  if (link.table) parts.push(`q=${encodeTable(link.table)}`);
+  if (link.area) parts.push(`a=${encodeRing(link.area)}`);
+  if (link.profile) parts.push(`f=${encodeRing(link.profile)}`);
+  if (link.clip) parts.push(`x=${encodeRing(link.clip)}`);
+  if (link.compare) parts.push(`d=${encodeCompare(link.compare)}`);
   if (link.lang !== "zh") parts.push(`g=${link.lang}`);
   return parts.join("&");
+}
+
+/** `swipe;t2021-07-01;k2023;w60`. */
+function encodeCompare({ how, at, known, split }: Compare): string {
+  const parts: string[] = [how];
+  if (at) parts.push(`t${shortTime(at)}`);
+  if (known) parts.push(`k${shortTime(known)}`);
+  if (split !== 0.5) parts.push(`w${Math.round(split * 100)}`);
+  return parts.join(";");
+}
+
+function decodeCompare(text: string): Compare | null {
+  const [how, ...parts] = text.split(";");
+  if (how !== "swipe" && how !== "panes") return null;
+  const compare: Compare = { how, at: null, known: null, split: 0.5 };
+  for (const part of parts) {
+    const rest = plain(part.slice(1));
+    if (part[0] === "t") compare.at = longTime(rest);
+    if (part[0] === "k") compare.known = longTime(rest);
+    if (part[0] === "w") compare.split = Math.min(1, Math.max(0, (unbound(rest) ?? 50) / 100));
+  }
+  return compare;
 }
 
 function decodePlace(text: string): Link["place"] {
@@ -167,6 +212,11 @@ export function decodeLink(hash: string): Link {
     selected: decodeSelected(said.get("s") ?? ""),
     place: decodePlace(said.get("s") ?? ""),
     panel: plain(said.get("p") ?? "") || null,
+    table: decodeTable(said.get("q") ?? "", plain),
+    area: decodeRing(said.get("a") ?? ""),
+    profile: decodeRing(said.get("f") ?? ""),
+    clip: decodeRing(said.get("x") ?? ""),
+    compare: decodeCompare(said.get("d") ?? ""),
     lang: said.get("g") === "en" ? "en" : "zh",
   };
 }
@@ -175,5 +225,11 @@ export function decodeLink(hash: string): Link {
 export function linkedLayers(views: Record<string, LayerView>): LinkedLayer[] {
   const on = Object.entries(views).filter(([, view]) => view.visible);
   on.sort(([, one], [, other]) => one.order - other.order);
-  return on.map(([id, { opacity, hidden, filter }]) => ({ id, opacity, hidden: [...hidden], filter }));
+  return on.map(([id, { opacity, hidden, filter, style }]) => ({
+    id,
+    opacity,
+    hidden: [...hidden],
+    filter,
+    ...(style ? { style } : {}),
+  }));
 }
