@@ -16,7 +16,8 @@ from api.ogc.params import numbers, single
 from api.respond import json
 from api.sensorthings import whole
 from api.state import Twin, of
-from pipelines import positions
+from pipelines import crossings, estates, numbered, positions
+from pipelines.indexing import ROADS, fold
 from pipelines.nearby import Place, near
 from pipelines.search import Seen
 from tiles.geojson import plain
@@ -36,20 +37,51 @@ AREAS = ("zones", "parcels", "grids", "terrain", "imagery", "features")
 
 @router.get("/search")
 def search(request: Request, twin: Here) -> Response:
-    """Names and ids that fit what somebody typed, the best first; and the places that it names as coordinates."""
+    """Names and ids that fit what somebody typed, written or by sound; the coordinates and crossings that it names."""
     said = single(request.query_params, {"q", "limit"})
     text = said.get("q", "")
     if len(text) > QUERY:
         raise InvalidParameter(f"q has {len(text)} characters; at most {QUERY}")
     states = {s.layer.id: s for s in twin.store.layers(twin.policy)}
-    seen = Seen(store=twin.store, policy=twin.policy) if twin.policy.ruled else None
-    hits = twin.index.search(text, max(1, whole(said, "limit", 20, 100)), states, seen=seen)
-    found = positions.named(text, middle(states.values()))
+    limit = max(1, whole(said, "limit", 20, 100))
+    hits = _hits(twin, text, limit, states)
     return json(
         {
             "hits": [{**h, "kind": states[h["layer"]].layer.kind} for h in hits],
-            "positions": [asdict(p) for p in found],
+            "positions": [asdict(p) for p in positions.named(text, middle(states.values()))],
+            "crossings": [asdict(c) for c in _crossings(twin, text, states)[:limit]],
         }
+    )
+
+
+def _hits(twin: Twin, text: str, limit: int, states: dict[str, LayerState]) -> list[dict[str, Any]]:
+    """Rows that fit, the best first; of an estate and a number also buildings that bear the number alone."""
+    seen = Seen(store=twin.store, policy=twin.policy) if twin.policy.ruled else None
+    hits = twin.index.search(text, limit, states, seen=seen)
+    number = numbered.read(fold(text))
+    if number is None:
+        return hits
+    areas = twin.index.search(number.estate, limit, states, seen=seen)
+    label = cards.kinds()[estates.BUILDINGS].label
+    more = estates.inside(
+        number, areas, list(states.values()), store=twin.store, policy=twin.policy, label=label
+    )
+    every = {(h["layer"], h["id"]): h for h in (*more, *hits)}
+    return sorted(every.values(), key=lambda h: -h["score"])[:limit]
+
+
+def _crossings(twin: Twin, text: str, states: dict[str, LayerState]) -> list[crossings.Crossing]:
+    """The crossings that a text names, in the layers of roads that the caller sees."""
+    roads = [s for s in states.values() if s.layer.kind == ROADS and s.count and s.bbox]
+    if not roads:
+        return []
+    boxes = [s.bbox for s in roads if s.bbox]
+    centre = (
+        median((b.west + b.east) / 2 for b in boxes),
+        median((b.south + b.north) / 2 for b in boxes),
+    )
+    return crossings.found(
+        text, twin.index, store=twin.store, policy=twin.policy, labels=_labels(roads), middle=centre
     )
 
 

@@ -1,4 +1,7 @@
-"""The index of names and ids: SQLite FTS5 over pairs of characters, so that two-character words are found."""
+"""The index of names and ids: SQLite FTS5 over pairs of characters, so that two-character words are found.
+
+What is said by its sound is looked up among the pairs that occur, which are few, and found by those.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,41 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
 from layers.kind import Kind
-from pipelines.indexing import DETAILS, entries, fold, forget, grams, insert, took
+from pipelines import sounds
+from pipelines.indexing import DETAILS, NUMBER, ROADS, entries, forget, grams, insert, took
+from pipelines.ranking import Wanted, hit, score, wanted
 from twin import registry
 from twin.errors import LayerNotFound
 from twin.model import Change, LayerState, Query
 from twin.policy import Policy
 from twin.store import Store
 
-SCHEMA = """
-PRAGMA journal_mode = WAL;
-CREATE TABLE IF NOT EXISTS entry (
-  number INTEGER PRIMARY KEY, layer TEXT, id TEXT, title TEXT, detail TEXT, lon REAL, lat REAL, key TEXT);
-CREATE INDEX IF NOT EXISTS entry_id ON entry (layer, id);
-CREATE INDEX IF NOT EXISTS entry_key ON entry (key);
-CREATE TABLE IF NOT EXISTS done (layer TEXT PRIMARY KEY, version INTEGER);
-CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (pairs, detail='none');
-"""
+EDITION = 2
+"""Of the tables; an index of another one is made anew."""
+TABLES = ("entry", "done", "grams", "heard", "road")
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS entry (
+  number INTEGER PRIMARY KEY, layer TEXT, id TEXT, title TEXT, detail TEXT, lon REAL, lat REAL, key TEXT)""",
+    "CREATE INDEX IF NOT EXISTS entry_id ON entry (layer, id)",
+    "CREATE INDEX IF NOT EXISTS entry_key ON entry (key)",
+    "CREATE TABLE IF NOT EXISTS done (layer TEXT PRIMARY KEY, version INTEGER)",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS grams USING fts5 (pairs, detail='none')",
+    # Readings of two neighbouring characters, and the token that the pair has among the grams.
+    """CREATE TABLE IF NOT EXISTS heard (
+  one TEXT, other TEXT, token TEXT, PRIMARY KEY (one, other, token)) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS road (name TEXT, layer TEXT, id TEXT, PRIMARY KEY (name, layer, id)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS road_id ON road (layer, id)",
+)
 CANDIDATES = 500
 EVERY = -1
 """No limit: what is hidden must not take the places of what is seen."""
@@ -50,7 +63,7 @@ class Index:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._connect()) as db:
-            db.executescript(SCHEMA)
+            _prepare(db)
         self._work: queue.Queue[Change | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -98,21 +111,22 @@ class Index:
         except LayerNotFound:
             return
         kind = _kind(state.layer.kind)
-        wanted = (kind.label, *DETAILS)
+        roads = kind.name == ROADS
+        wanted = (kind.label, *DETAILS, *([NUMBER] if roads else []))
         columns = tuple(c.name for c in state.layer.columns if c.name in wanted)
         query = Query(layer=layer, policy=Policy.open(), columns=columns, ids=tuple(ids) if ids else None)
         if ids is None and state.count > MANY:
-            self._aside(_pages(store, query), layer, kind.label, version)
+            self._aside(_pages(store, query), [layer, kind.label, str(version), *([ROADS] if roads else [])])
             return
         with closing(self._connect()) as db, db:
             forget(db, layer, ids)
             for table in _pages(store, query):
-                insert(db, layer, kind.label, table)
+                insert(db, layer, kind.label, table, roads=roads)
             took(db, layer, version)
 
-    def _aside(self, pages: Iterable[pa.Table], layer: str, label: str, version: int) -> None:
+    def _aside(self, pages: Iterable[pa.Table], said: Sequence[str]) -> None:
         """Have a process of its own take a layer's rows; a stop of the server stops it, and nothing is kept."""
-        words = [sys.executable, "-m", "pipelines.indexing", str(self.path), layer, label, str(version)]
+        words = [sys.executable, "-m", "pipelines.indexing", str(self.path), *said]
         with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
             self._child = process
             try:
@@ -122,7 +136,7 @@ class Index:
         self._child = None
         if process.returncode and not self._over:
             log.error(
-                "the search index of layer %s could not be made; it is tried again at the next start", layer
+                "the search index of layer %s could not be made; it is tried again at the next start", said[0]
             )
 
     def search(
@@ -137,20 +151,49 @@ class Index:
             seen: the store and policy of who asks, where there are rules: what is found in the index is
                 then looked at as they see it, and is a hit only if that still fits.
         """
-        wanted = fold(text)
-        if not wanted:
+        asked = wanted(text)
+        if not asked.text:
             return []
         most = CANDIDATES if seen is None else EVERY
         with closing(self._connect()) as db:
-            rows = _exact(db, wanted, most) + (_grams if len(wanted) > 1 else _single)(db, wanted, most)
+            rows = list(dict.fromkeys(_candidates(db, asked, most)))
         allowed = set(layers)
         rows = [r for r in rows if r[0] in allowed]
         if seen is not None:
-            rows = [r for r in seen.rows(rows) if fits(r, wanted)]
-        hits = {(r[0], r[1]): hit(r, wanted) for r in rows}
-        return sorted(hits.values(), key=lambda h: (-h["score"], len(h["title"]), h["title"], h["id"]))[
-            :limit
-        ]
+            rows = seen.rows(rows)
+        hits = [hit(r, asked, points) for r in rows if (points := score(r, asked)) is not None]
+        return sorted(hits, key=lambda h: (-h["score"], len(h["title"]), h["title"], h["id"]))[:limit]
+
+    def roads(self, names: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Layer and id of the rows that have a name, of folded names that any row has."""
+        out: dict[str, list[tuple[str, str]]] = {}
+        with closing(self._connect()) as db:
+            for name in names:
+                rows = db.execute("SELECT layer, id FROM road WHERE name = ?", (name,)).fetchall()
+                if rows:
+                    out[name] = rows
+        return out
+
+    def roads_from(self, starts: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Folded names of roads by their beginnings."""
+        sql = "SELECT DISTINCT name FROM road WHERE name >= ? AND name < ? ORDER BY name"
+        with closing(self._connect()) as db:
+            found = {start: db.execute(sql, (start, _after(start))).fetchall() for start in starts}
+        return {start: [name for (name,) in rows] for start, rows in found.items() if rows}
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    """Make the tables; those of another edition are dropped, so that every layer is behind and indexed again."""
+    db.execute("PRAGMA journal_mode = WAL")
+    db.isolation_level = None
+    db.execute("BEGIN IMMEDIATE")
+    if db.execute("PRAGMA user_version").fetchone()[0] != EDITION:
+        for table in TABLES:
+            db.execute(f"DROP TABLE IF EXISTS {table}")
+        db.execute(f"PRAGMA user_version = {EDITION}")
+    for statement in SCHEMA:
+        db.execute(statement)
+    db.execute("COMMIT")
 
 
 def _kind(name: str) -> Kind:
@@ -181,16 +224,33 @@ def _pages(store: Store, query: Query) -> Iterator[pa.Table]:
 FIELDS = "layer, id, title, detail, lon, lat"
 
 
+def _candidates(db: sqlite3.Connection, asked: Wanted, most: int) -> Iterator[Any]:
+    """Rows that may fit: by id, by what is written, by number, by sound."""
+    yield from _exact(db, asked.text, most)
+    if len(asked.text) == 1:
+        yield from _single(db, asked.text, most)
+    else:
+        yield from _matching(db, grams(asked.text), most)
+    if asked.number:
+        yield from _matching(db, f"{grams(asked.number.estate)} {grams(asked.number.number)}", most)
+    if asked.sound:
+        yield from _sounding(db, asked.sound, most)
+
+
 def _exact(db: sqlite3.Connection, wanted: str, most: int) -> list[Any]:
-    last = wanted[:-1] + chr(min(ord(wanted[-1]) + 1, 0x10FFFF))
     sql = f"SELECT {FIELDS} FROM entry WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
-    return db.execute(sql, (wanted, last, most)).fetchall()
+    return db.execute(sql, (wanted, _after(wanted), most)).fetchall()
 
 
-def _grams(db: sqlite3.Connection, wanted: str, most: int) -> list[Any]:
+def _after(start: str) -> str:
+    """The first text behind all that begin so."""
+    return start[:-1] + chr(min(ord(start[-1]) + 1, 0x10FFFF))
+
+
+def _matching(db: sqlite3.Connection, tokens: str, most: int) -> list[Any]:
     sql = f"""SELECT {FIELDS} FROM entry WHERE number IN
               (SELECT rowid FROM grams WHERE grams MATCH ? LIMIT ?)"""
-    return db.execute(sql, (grams(wanted), most)).fetchall()
+    return db.execute(sql, (tokens, most)).fetchall()
 
 
 def _single(db: sqlite3.Connection, wanted: str, most: int) -> list[Any]:
@@ -199,15 +259,38 @@ def _single(db: sqlite3.Connection, wanted: str, most: int) -> list[Any]:
     return db.execute(sql, (f"{escaped}%", most)).fetchall()
 
 
-def fits(row: tuple[Any, ...], wanted: str) -> bool:
-    """Whether what is seen of a row is what was looked for: the same test as the index makes of all of it."""
-    _, key, title, detail, *_ = row
-    if fold(key).startswith(wanted):
-        return True
-    if len(wanted) == 1:
-        return fold(title).startswith(wanted)
-    words = f"{title} {key if title != key else ''} {detail}"
-    return set(grams(wanted).split()) <= set(grams(words).split())
+def _sounding(db: sqlite3.Connection, sound: str, most: int) -> Iterator[Any]:
+    """Rows that hold, for each two neighbouring units of what was typed, a pair that sounds so."""
+    heard = cache(lambda one, other: _heard(db, one, other))
+    count = 0
+    for units in sounds.ways(sound):
+        if 0 <= most <= count:
+            return
+        steps = itertools.pairwise(units) if len(units) > 1 else [(units[0], "*"), ("*", units[0])]
+        pairs = [heard(one, other) for one, other in steps]
+        said = f" {'AND' if len(units) > 1 else 'OR'} ".join(f"({' OR '.join(p)})" for p in pairs if p)
+        if not said or (len(units) > 1 and not all(pairs)):
+            continue
+        rows = _matching(db, said, most)
+        count += len(rows)
+        yield from rows
+
+
+def _heard(db: sqlite3.Connection, one: str, other: str) -> list[str]:
+    """Tokens of the pairs that sound like two units; two characters are their own as well."""
+    plain = one.removesuffix("*") + other.removesuffix("*")
+    own = [grams(plain)] if len(plain) == 2 else []
+    conditions, values = zip(_like("one", one), _like("other", other), strict=True)
+    sql = f"SELECT DISTINCT token FROM heard WHERE {conditions[0]} AND {conditions[1]}"
+    return own + [token for (token,) in db.execute(sql, [v for given in values for v in given])]
+
+
+def _like(column: str, unit: str) -> tuple[str, list[str]]:
+    """A condition on a reading, and its values: a unit, or with `*` what begins with it."""
+    start = unit.removesuffix("*")
+    if not unit.endswith("*"):
+        return f"{column} = ?", [start]
+    return (f"{column} >= ? AND {column} < ?", [start, _after(start)]) if start else ("1", [])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,28 +317,3 @@ class Seen:
         for entry in entries(table, label):
             key, title, detail, lon, lat = entry
             yield (state.layer.id, key, title, detail, lon, lat)
-
-
-def hit(row: tuple[Any, ...], wanted: str) -> dict[str, Any]:
-    """A row as a hit, with its score: an id or name that is it, begins with it, holds it, is near it."""
-    layer, key, title, detail, lon, lat = row
-    name, code = fold(title), fold(key)
-    steps = (
-        (code == wanted, 100),
-        (name == wanted, 95),
-        (name.startswith(wanted), 80),
-        (code.startswith(wanted), 75),
-        (wanted in name, 60),
-        (wanted in code, 55),
-        (wanted in fold(detail), 40),
-    )
-    score = next((points for fits, points in steps if fits), 10)
-    return {
-        "layer": layer,
-        "id": key,
-        "title": title,
-        "detail": detail,
-        "lon": lon,
-        "lat": lat,
-        "score": score,
-    }
