@@ -11,7 +11,21 @@ from fastapi.responses import JSONResponse
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp
 
-from api import access, baked, cors, errors, layers, live, places, proxy, sensorthings, things, tiles
+from api import (
+    access,
+    baked,
+    cors,
+    errors,
+    figures,
+    layers,
+    live,
+    places,
+    proxy,
+    reports,
+    sensorthings,
+    things,
+    tiles,
+)
 from api.access import routes as own
 from api.access.gate import Gate
 from api.compress import Compress
@@ -47,7 +61,7 @@ VECTOR = (grids, vector_tiles, styles)
 # What is asked most comes first: each route before it is tried for each request.
 OGC = (versions, features, landing, functions, openapi, collections, schema, editing, *VECTOR, processes)
 """Versions before features: an id may hold slashes."""
-ROUTERS = (baked, tiles, *OGC, sensorthings, layers, places, things, live, own)
+ROUTERS = (baked, tiles, *OGC, sensorthings, layers, figures, reports, places, things, live, own)
 
 
 def create_app(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from layers.kind import Kind, Legend
+from pipelines import reporting
 from twin import registry
 from twin.model import BBox, Column, LayerState, Report, Titles
 from twin.moments import text
@@ -36,9 +37,10 @@ def kind_of(state: LayerState) -> Kind:
     return found.get(state.layer.kind, found["features"])
 
 
-def summary(state: LayerState) -> dict[str, Any]:
-    """A layer as the tree shows it."""
+def summary(state: LayerState, reports: tuple[Report, ...], now: datetime) -> dict[str, Any]:
+    """A layer as the tree shows it; a due date that counts from the last survey asks for its reports."""
     layer, kind = state.layer, kind_of(state)
+    said = reporting.card(state, reports, now)
     theme = layer.theme if layer.theme in THEMES else "other"
     return {
         "id": layer.id,
@@ -53,7 +55,9 @@ def summary(state: LayerState) -> dict[str, Any]:
         "time": {"from": text(state.time[0]), "to": text(state.time[1])} if state.time else None,
         "version": state.version,
         "updated": text(state.updated),
-        "due": text(state.updated + timedelta(days=layer.renew_days)) if layer.renew_days else None,
+        "owner": said["owner"],
+        "due": said["due"],
+        "overdue": said["overdue"],
         "invented": layer.invented,
         "vertical": layer.vertical,
         "vertical_offset": layer.extra.get(OFFSET),
@@ -97,19 +101,20 @@ def legend(entry: Legend) -> dict[str, Any]:
     return {"value": entry.value, "label": asdict(entry.label), "color": entry.color, "symbol": entry.symbol}
 
 
-def card(state: LayerState, reports: tuple[Report, ...], quarantined: int) -> dict[str, Any]:
+def card(state: LayerState, reports: tuple[Report, ...], quarantined: int, now: datetime) -> dict[str, Any]:
     """A layer with its columns, lineage and reports."""
     layer = state.layer
     return {
-        **summary(state),
+        **summary(state, reports, now),
+        **reporting.card(state, reports, now),
         "columns": [column(c) for c in layer.columns],
-        "licence": layer.licence,
-        "attribution": layer.attribution,
         "lineage": [
             {"at": text(r.at), "source": r.source, "reader": r.reader, "note": "; ".join(r.notes)}
             for r in reports
         ],
-        "reports": [report(r) for r in reports],
+        "reports": [
+            {**reporting.facts(r), "href": f"/api/layers/{layer.id}/reports/{r.commit}"} for r in reports
+        ],
         "quarantine": {"count": quarantined, "href": f"/api/layers/{layer.id}/quarantine"},
     }
 
@@ -117,16 +122,6 @@ def card(state: LayerState, reports: tuple[Report, ...], quarantined: int) -> di
 def column(found: Column) -> dict[str, Any]:
     """A column with its titles."""
     return {"name": found.name, "type": found.type, "unit": found.unit, "title": asdict(found.title)}
-
-
-def report(found: Report) -> dict[str, Any]:
-    """An ingest report as JSON."""
-    return {
-        **asdict(found),
-        "at": text(found.at),
-        "extent": corners(found.extent),
-        "notes": list(found.notes),
-    }
 
 
 def corners(box: BBox | None) -> list[float] | None:

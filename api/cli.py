@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from api import survey
+from api import reception, survey
 from api.access import commands
 from twin import moments
 from twin.errors import InvalidParameter, StoreBusy, TwinError
-from twin.model import LayerState, Mode, Report, Titles
+from twin.model import LayerState, Mode, Report
 from twin.policy import Policy
 from twin.settings import Settings, load
 from twin.store import Store
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 app.command(name="check")(survey.check)
 app.command(name="vertical")(survey.offset)
+app.command(name="report")(reception.report)
+app.command(name="watch")(reception.watch)
 app.add_typer(commands.key, name="key")
 app.add_typer(commands.rules, name="rules")
 app.add_typer(commands.audit, name="audit")
@@ -88,6 +90,7 @@ def _serve(settings: Settings, host: str, port: int, *, anywhere: bool, begin: C
 
         def started(address: str) -> None:
             typer.secho(f"Onemap Twin: {address}", bold=True)
+            (settings.home / "address").write_text(address, "utf-8")
             typer.echo(f"  {_rights(settings, host)}")
             if not loopback(host):
                 typer.echo(f"  asked by {_names(settings)}")
@@ -135,7 +138,9 @@ def init(home: Home = None) -> None:
 @app.command()
 def ingest(
     files: Annotated[list[str], typer.Argument(help="files to take in")],
-    layer: Annotated[str, typer.Option(help="the layer's id")],
+    layer: Annotated[
+        str | None, typer.Option(help="the layer's id; else what the layer.toml beside the data says")
+    ] = None,
     home: Home = None,
     kind: Annotated[
         str | None, typer.Option(help="buildings, terrain, networks, …; guessed where it is plain")
@@ -155,10 +160,15 @@ def ingest(
         list[str] | None, typer.Option(help="source=target, for example 建成年代=valid_from")
     ] = None,
     nodata: Annotated[list[str] | None, typer.Option(help="column=value that means missing")] = None,
-    mode: Annotated[Mode, typer.Option(help="what the delivery means for what was there")] = Mode.SNAPSHOT,
+    mode: Annotated[
+        Mode | None, typer.Option(help="what the delivery means for what was there; snapshot when left out")
+    ] = None,
     source: Annotated[
-        str, typer.Option(help="whose rows these are; a snapshot ends only rows of its own source")
-    ] = "survey",
+        str | None,
+        typer.Option(
+            help="whose rows these are, `survey` when left out; a snapshot ends only its own source's"
+        ),
+    ] = None,
     at: Annotated[
         str | None, typer.Option(help="LON,LAT[,HEIGHT] of a station or a model that says of no place")
     ] = None,
@@ -179,127 +189,54 @@ def ingest(
         str | None,
         typer.Option(help="KEY or TABLECOLUMN=LAYERCOLUMN: give the layer's features the table's attributes"),
     ] = None,
-    title: Annotated[str, typer.Option(help="Chinese title")] = "",
-    title_en: Annotated[str, typer.Option(help="English title")] = "",
+    title: Annotated[str | None, typer.Option(help="Chinese title")] = None,
+    title_en: Annotated[str | None, typer.Option(help="English title")] = None,
+    owner: Annotated[str | None, typer.Option(help="who answers for the layer")] = None,
+    due: Annotated[
+        str | None, typer.Option(help="when it must be renewed: a date, or a duration such as P1Y, P6M")
+    ] = None,
+    licence: Annotated[str | None, typer.Option("--license", help="a name, SPDX id or address")] = None,
+    attribution: Annotated[str | None, typer.Option(help="whom to name")] = None,
+    accuracy: Annotated[str | None, typer.Option(help="how well it is known, for example ±5 cm")] = None,
+    lineage: Annotated[str | None, typer.Option(help="how it was made, in words")] = None,
     *,
     as_json: Json = False,
 ) -> None:
     """Take files in as a layer; through the running server where there is one."""
-    from pipelines import ingest as intake
-    from pipelines.reading import Request
+    from api import asking, taking
 
     settings = load(home=home)
-    request = Request(
-        paths=tuple(files),
-        layer=_layer_id(layer),
-        kind=kind,
-        crs=crs,
-        vertical=vertical,
-        valid_from=moments.parse(valid_from, "--valid-from") if valid_from else None,
-        columns={target: name for name, target in _pairs(column, "--column")},
-        nodata=dict(_pairs(nodata, "--nodata")),
-        mode=mode,
-        source=source,
-        at=_place(at),
-        offset=offset,
-        shift=_shift(shift),
-        tz=tz,
-        encoding=encoding,
-        repair=repair,
-        join=_join(join),
-        title=Titles(zh=title, en=title_en),
-    )
-    if intake.listening(settings):
-        reports = intake.send([request], settings)
-    else:
-        reports = _ingest_here(settings, request, quiet=as_json)
+    said = {
+        "layer": layer, "kind": kind, "crs": crs, "vertical": vertical, "valid-from": valid_from,
+        "column": column, "nodata": nodata, "mode": mode, "source": source, "at": at, "offset": offset,
+        "shift": shift, "tz": tz, "encoding": encoding, "repair": repair, "join": join, "title": title,
+        "title-en": title_en, "owner": owner, "due": due, "license": licence, "attribution": attribution,
+        "accuracy": accuracy, "lineage": lineage,
+    }  # fmt: skip
+    told = {name: value for name, value in said.items() if value is not None and value != []}
+    reports = taking.take(settings, asking.request(files, asking.labelled(files, told)), quiet=as_json)
     if as_json:
         typer.echo(_text([_report(r) for r in reports]))
     else:
         for report in reports:
             _print(report)
-
-
-def _ingest_here(settings: Settings, request: Any, *, quiet: bool) -> list[Report]:
-    from dataclasses import replace
-
-    from api.access.opening import delivery, record
-    from api.home import opened
-    from pipelines import ingest as intake
-    from twin.audit import Action
-
-    with opened(settings) as store:
-        known = replace(request, known_kind=intake.kinds(store).get(request.layer))
-        reports = intake.ingest(store, [known], settings, intake.quiet if quiet else _progress)
-    for report in reports:
-        record(settings, Action.WRITE, delivery(report), layer=report.layer, rows=report.accepted)
-    if not quiet and sys.stderr.isatty():
-        typer.echo(err=True)
-    return reports
-
-
-def _progress(layer: str, rows: int, expected: int | None) -> None:
-    if sys.stderr.isatty():
-        share = f" of {expected:,}" if expected else ""
-        typer.echo(f"\r  {layer}: {rows:,}{share} rows", nl=False, err=True)
-
-
-def _layer_id(name: str) -> str:
-    allowed = name.replace("_", "").replace("-", "")
-    if not (allowed.isascii() and allowed.isalnum() and len(name) <= 64):
-        raise InvalidParameter(
-            f"--layer {name[:80]!r}: letters, digits, _ and -, at most 64; use --title for the name"
-        )
-    return name
-
-
-def _pairs(given: list[str] | None, option: str) -> Iterator[tuple[str, str]]:
-    for text in given or []:
-        name, equals, value = text.rpartition("=")
-        if not equals or not name:
-            raise InvalidParameter(f"{option} {text[:80]!r} must be NAME=VALUE")
-        yield name, value
-
-
-def _join(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    table, equals, layer = text.partition("=")
-    if not table.strip() or (equals and not layer.strip()):
-        raise InvalidParameter(f"--join {text[:80]!r} must be KEY or TABLECOLUMN=LAYERCOLUMN")
-    return table.strip(), layer.strip() or table.strip()
-
-
-def _shift(text: str | None) -> tuple[float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        dx, dy, dz = (*(float(v) for v in text.split(",")), *([0.0] * (text.count(",") == 1)))
-    except ValueError as error:
-        raise InvalidParameter(f"--shift {text[:50]!r} must be DX,DY or DX,DY,DZ") from error
-    if not all(map(math.isfinite, (dx, dy, dz))):
-        raise InvalidParameter(f"--shift {text[:50]!r} must be finite numbers")
-    return dx, dy, dz
-
-
-def _place(text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        lon, lat, *height = (float(v) for v in text.split(","))
-    except ValueError as error:
-        raise InvalidParameter(f"--at {text[:50]!r} must be LON,LAT or LON,LAT,HEIGHT") from error
-    if not (abs(lon) <= 180 and abs(lat) <= 90) or len(height) > 1 or not all(map(math.isfinite, height)):
-        raise InvalidParameter(
-            f"--at {text[:50]!r} is outside the world; longitude first, then latitude, height"
-        )
-    return lon, lat, *height
+        _where(settings, reports)
 
 
 def _report(report: Report) -> dict[str, Any]:
-    from api.cards import report as document
+    from pipelines.reporting import facts
 
-    return document(report)
+    return facts(report)
+
+
+def _where(settings: Settings, reports: list[Report]) -> None:
+    """Say where each report is to be had."""
+    from api import taking
+
+    server = taking.address(settings)
+    for r in reports:
+        path = f"{server}/api/layers/{r.layer}/reports/{r.commit}?f=html" if server else ""
+        typer.echo(f"report: {path or f'twin report {r.layer} {r.commit} --xlsx FILE (or --html, --json)'}")
 
 
 def _print(r: Report) -> None:
@@ -335,13 +272,19 @@ def layers(
     with _reading(load(home=home)) as store:
         if layer is None:
             states = store.layers(Policy.open())
-            typer.echo(_text([cards.summary(s) for s in states]) if as_json else _table(states))
+            typer.echo(_text([_summary(store, s) for s in states]) if as_json else _table(states))
             return
         state = store.layer(layer, Policy.open())
         count, refused = store.quarantine(layer, Policy.open(), limit=20)
-        typer.echo(_text(cards.card(state, store.reports(layer, Policy.open()), count)))
+        typer.echo(_text(cards.card(state, store.reports(layer, Policy.open()), count, datetime.now(UTC))))
         for row in refused:
             typer.echo(f"  row {row.row}, {row.column}: {row.reason}", err=True)
+
+
+def _summary(store: Store, state: LayerState) -> dict[str, Any]:
+    from api import cards
+
+    return cards.summary(state, store.reports(state.layer.id, Policy.open()), datetime.now(UTC))
 
 
 @contextmanager

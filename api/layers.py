@@ -69,7 +69,15 @@ def _near(a: BBox, b: BBox) -> bool:
 def layers(request: Request, twin: Here) -> Response:
     """Every layer, in the order of the tree."""
     single(request.query_params, set())
-    return json({"layers": [cards.summary(s) for s in twin.store.layers(twin.policy)]})
+    now = twin.now()
+    return json(
+        {
+            "layers": [
+                cards.summary(s, twin.store.reports(s.layer.id, twin.policy) if s.layer.due else (), now)
+                for s in twin.store.layers(twin.policy)
+            ]
+        }
+    )
 
 
 @router.get("/layers/{layer}")
@@ -78,7 +86,7 @@ def layer(request: Request, layer: str, twin: Here) -> Response:
     single(request.query_params, set())
     state = twin.store.layer(layer, twin.policy)
     quarantined, _ = twin.store.quarantine(layer, twin.policy, limit=1)
-    return json(cards.card(state, twin.store.reports(layer, twin.policy), quarantined))
+    return json(cards.card(state, twin.store.reports(layer, twin.policy), quarantined, twin.now()))
 
 
 @router.get("/layers/{layer}/quarantine")

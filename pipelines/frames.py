@@ -24,7 +24,8 @@ import orjson
 import pyarrow as pa
 
 from twin import errors
-from twin.model import BBox, Column, Delivery, Layer, Mode, Rejected, Report, Titles
+from twin.model import Column, Delivery, Layer, Mode, Report, Titles
+from twin.records import rejected_from, report_from
 from twin.table import Batch
 
 HEAD = struct.Struct("<Ic")
@@ -178,7 +179,7 @@ class _Tape:
             self.done = True
             return None
         table = pa.ipc.open_stream(payload).read_all()
-        rejected = tuple(Rejected(**r) for r in aside["rejected"])
+        rejected = tuple(rejected_from(r) for r in aside["rejected"])
         return letter, Batch(table=table, crs=None, rejected=rejected, notes=tuple(aside["notes"]))
 
 
@@ -214,6 +215,4 @@ def delivery(said: dict[str, Any]) -> Delivery:
 
 def report(said: dict[str, Any]) -> Report:
     """A report from its JSON form."""
-    extent = BBox(**said["extent"]) if said["extent"] else None
-    at = datetime.fromisoformat(said["at"])
-    return Report(**{**said, "at": at, "extent": extent, "notes": tuple(said["notes"])})
+    return report_from(said)

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,13 +26,14 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import archive, control, frames, joining, offsets, reading
+from pipelines import archive, control, frames, joining, offsets, reading, reporting
 from pipelines.frames import Prepared
 from pipelines.reading import Request
 from twin import errors
 from twin.gazetteer import describe
 from twin.model import Layer, Mode, Rejected, Report
 from twin.policy import Policy
+from twin.records import CARD
 from twin.settings import Settings
 from twin.store import Catalogue, Store
 from twin.table import Batch, no_rows
@@ -123,6 +125,7 @@ def continued(store: Catalogue, layer: Layer) -> Layer:
         vertical=old.vertical if layer.vertical == "unknown" else layer.vertical,
         schematic=layer.schematic,
         extra={**old.extra, **layer.extra},
+        **{name: getattr(layer, name) or getattr(old, name) for name in CARD},
     )
 
 
@@ -239,13 +242,19 @@ class Intake:
             return frames.frame(
                 b"A", orjson.dumps(control.answer(self.store, self.settings, orjson.loads(said)))
             )
+        if name == b"report":
+            asked = orjson.loads(said)
+            found = reporting.document(
+                self.store, Policy.open(), asked["layer"], asked["n"], now=datetime.now(UTC)
+            )
+            return frames.frame(b"A", orjson.dumps(found))
         if name == b"vertical":
             report = offsets.state(self.store, offsets.offset_from(orjson.loads(said)))
             self.heard(report, uid)
             return frames.frame(b"R", orjson.dumps(asdict(report)))
         if name != b"backup":
             raise errors.InvalidParameter(
-                f"no command {name[:50]!r}; there are kinds, check, vertical and backup"
+                f"no command {name[:50]!r}; there are kinds, check, report, vertical and backup"
             )
         # Written inside the home, where the command line fetches it: no caller's path is opened.
         folder = self.settings.home / ".backup"

@@ -29,6 +29,7 @@ from twin.gazetteer import describe
 from twin.model import OPEN, Column, Delivery, Layer, LayerState, Mode, Query, Rejected, Report, Titles
 from twin.policy import Policy
 from twin.quarantine import put
+from twin.records import CARD
 from twin.store import Store
 from twin.table import SIZE, STORED, Batch
 
@@ -37,7 +38,7 @@ CELL: Final = "#cell"
 AT_ONCE: Final = 5_000
 """Features that are read and written at a time."""
 COUNTS: Final = ("added", "removed", "changed_geometry", "changed_attributes", "unchanged", "kept")
-UNUSED: Final = ("kind", "crs", "vertical", "repair", "at", "offset", "shift")
+UNUSED: Final = ("kind", "crs", "vertical", "repair", "at", "offset", "shift", *CARD)
 """What is said of positions, and of layers that are made."""
 Join = tuple[str, str]
 """The table's column and the layer's."""
@@ -67,7 +68,12 @@ def read(
                 lacking.append(f"{rows.source} has {named[:300]}")
                 continue
             found += 1
-            notes = (path.name, *rows.notes, *(f"{said}, not the key; it was left out" for said in lacking))
+            notes = (
+                path.name,
+                *asked.notes,
+                *rows.notes,
+                *(f"{said}, not the key; it was left out" for said in lacking),
+            )
             yield _prepared(rows, (key, join[1]), options, asked, reader.name, notes)
         if not found:
             raise UnknownProperty(f"no table has the key {join[0][:200]!r}: {'; '.join(lacking)}")
@@ -182,7 +188,13 @@ def _matched(
         cell = rows[CELL][i].as_py()
         reason = f"{cell}: {key}: {why}" if cell else f"{key}: {why}"
         refused.append(
-            Rejected(row=rows["row"][i].as_py(), column=key, reason=reason, original=word or "null")
+            Rejected(
+                row=rows["row"][i].as_py(),
+                column=key,
+                reason=reason,
+                original=word or "null",
+                cell=cell or "",
+            )
         )
     features = held.take(pa.array(found, pa.int64()))
     matched = _Matched(

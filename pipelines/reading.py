@@ -85,7 +85,12 @@ class Request:
     department: Titles | None = None
     invented: bool = False
     order: int | None = None
-    renew_days: int | None = None
+    due: str | None = None
+    owner: str | None = None
+    accuracy: str | None = None
+    lineage: str | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences for the report."""
     licence: str | None = None
     attribution: str | None = None
     visible: bool | None = None
@@ -219,7 +224,7 @@ def _prepared(part: Part, reader: Reader, paths: Sequence[Path], request: Reques
             mode=request.mode,
             at=request.valid_from,
             reader=reader.name,
-            notes=(f"{files}", why, *part.notes, *unasked),
+            notes=(f"{files}", why, *request.notes, *part.notes, *unasked),
         ),
         batches=itertools.chain([head], rest),
         observations=part.observations,
@@ -250,7 +255,7 @@ def _said_of(
 def _located(done: Batch, read: Batch, cell: Callable[[int | str, str], str]) -> Batch:
     """The batch whose refusals since it was read say in which cell; those of the reader say so themselves."""
     new = done.rejected[len(read.rejected) :]
-    told = (replace(r, reason=f"{cell(r.row, r.column)}: {r.reason}") for r in new)
+    told = (replace(r, cell=(at := cell(r.row, r.column)), reason=f"{at}: {r.reason}") for r in new)
     return replace(done, rejected=(*read.rejected, *told))
 
 
@@ -329,7 +334,10 @@ def _layer(part: Part, raw: Batch, head: Batch, kind: Kind, request: Request) ->
         schematic=part.schematic,
         licence=request.licence,
         attribution=request.attribution,
-        renew_days=request.renew_days,
+        due=request.due,
+        owner=request.owner,
+        accuracy=request.accuracy,
+        lineage=request.lineage,
         order=request.order if request.order is not None else kind.order,
         extra=extra,
     )
@@ -426,6 +434,7 @@ def request(found: Mapping[str, Any]) -> Request:
     given["title"] = given.get("title") or Titles()
     if given.get("valid_from"):
         given["valid_from"] = datetime.fromisoformat(given["valid_from"])
+    given["notes"] = tuple(given.get("notes", ()))
     if given.get("join"):
         given["join"] = tuple(given["join"])
     if given.get("at"):

@@ -79,10 +79,16 @@ class Layer:
     invented: bool = False
     schematic: bool = False
     """Coordinates are a drawing, not places."""
+    owner: str | None = None
+    """Who answers for it: an office, a person."""
+    accuracy: str | None = None
+    """How well it is known, in the surveyor's words."""
+    lineage: str | None = None
+    """How it was made, in words; what was taken in when is in the reports."""
     licence: str | None = None
     attribution: str | None = None
-    renew_days: int | None = None
-    """How often it must be renewed."""
+    due: str | None = None
+    """When it must be renewed: an ISO 8601 date, or a duration after the day it is of (`twin/renewal.py`)."""
     order: int = 100
     """Where it stands in the tree; the smaller the higher."""
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -204,6 +210,10 @@ class Rejected:
     reason: str
     original: str
     """The value or row as it came, cut at 2,000 characters."""
+    cell: str = ""
+    """Where the value is in the words of the program that wrote it, such as `管点!C17`."""
+    place: tuple[float, float] | None = None
+    """Longitude and latitude (degrees, CRS84) of the row, where it has a place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -258,6 +268,8 @@ class Report:
     extent: BBox | None = None
     place: str = ""
     notes: tuple[str, ...] = ()
+    dated: datetime | None = None
+    """The moment it is true of (the survey's date); None is when it was recorded."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -34,11 +35,30 @@ def refuse(
         return batch
     table = batch.table
     numbers = table["row"].to_numpy() if "row" in table.column_names else np.arange(len(table))
+    shapes = (
+        geometries(table.filter(pa.array(bad)))
+        if batch.crs is None and "geom" in table.column_names
+        else repeat(None)
+    )
     refused = tuple(
-        Rejected(row=int(numbers[i]), column=column, reason=reason(i), original=original(i)[:CUT])
-        for i in map(int, np.flatnonzero(bad))
+        Rejected(
+            row=int(numbers[i]),
+            column=column,
+            reason=reason(i),
+            original=original(i)[:CUT],
+            place=stands(shape),
+        )
+        for i, shape in zip(map(int, np.flatnonzero(bad)), shapes, strict=False)
     )
     return replace(batch, table=table.filter(pa.array(~bad)), rejected=(*batch.rejected, *refused))
+
+
+def stands(shape: shapely.Geometry | None) -> tuple[float, float] | None:
+    """Longitude and latitude of the first position that a row in CRS84 has; None where it has none on earth."""
+    if shape is None or shape.is_empty:
+        return None
+    lon, lat = (float(v) for v in shapely.get_coordinates(shape)[0])
+    return (lon, lat) if abs(lon) <= 180 and abs(lat) <= 90 else None
 
 
 def geometries(table: pa.Table) -> NDArray[np.object_]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import shapely
 
 from twin.model import BBox, Change, Column, Delivery, Geometry, Layer, Rejected, Report, Titles
 from twin.policy import EVERY
+from twin.quarantine import stands
 from twin.table import BODY, own_name, widened
+
+LAYER: Final = frozenset(f.name for f in fields(Layer))
+"""What a catalogue row has; older homes and backups may have said more."""
+CARD: Final = ("owner", "accuracy", "lineage", "licence", "attribution", "due")
+"""What the sender says of a layer; a delivery that says nothing of one leaves it."""
 
 
 def dumps(record: Layer | Report | Change | Rejected) -> str:
@@ -24,8 +30,9 @@ def layer_from(record: Mapping[str, Any]) -> Layer:
     """The layer of a JSON object."""
     columns = tuple(Column(**{**c, "title": Titles(**c["title"])}) for c in record["columns"])
     department = Titles(**record["department"]) if record["department"] else None
+    known = {n: v for n, v in record.items() if n in LAYER}
     return Layer(
-        **{**record, "columns": columns, "title": Titles(**record["title"]), "department": department}
+        **{**known, "columns": columns, "title": Titles(**record["title"]), "department": department}
     )
 
 
@@ -37,6 +44,7 @@ def report_from(record: Mapping[str, Any]) -> Report:
             "at": moment(record["at"]),
             "extent": _box(record["extent"]),
             "notes": tuple(record["notes"]),
+            "dated": moment(record["dated"]) if record.get("dated") else None,
         }
     )
 
@@ -50,7 +58,8 @@ def change_from(record: Mapping[str, Any]) -> Change:
 
 def rejected_from(record: Mapping[str, Any]) -> Rejected:
     """The quarantined row of a JSON object."""
-    return Rejected(**record)
+    place = record.get("place")
+    return Rejected(**{**record, "place": tuple(place) if place else None})
 
 
 def moment(text: str) -> datetime:
@@ -87,9 +96,7 @@ def merged(
         geometry=geometry,
         title=new.title if new.title.zh or new.title.en else old.title,
         department=new.department or old.department,
-        licence=new.licence or old.licence,
-        attribution=new.attribution or old.attribution,
-        renew_days=new.renew_days or old.renew_days,
+        **{name: getattr(new, name) or getattr(old, name) for name in CARD},
         extra={**old.extra, **new.extra},
     )
 
@@ -124,10 +131,12 @@ def _both(old: Column, new: Column) -> Column:
 def refused(raw: Mapping[str, Any], column: str, reason: str) -> Rejected:
     """An arriving row as the quarantine keeps it: its geometry as text, its attributes as they came."""
     values = {n: v for n, v in raw.items() if v is not None and not n.startswith(BODY) and n != "row"}
+    place = None
     if "geom" in values:
-        values["geom"] = shapely.to_wkt(shapely.from_wkb(values["geom"]))
+        shape = shapely.from_wkb(values["geom"])
+        place, values["geom"] = stands(shape), shapely.to_wkt(shape)
     text = orjson.dumps(values, default=str, option=orjson.OPT_UTC_Z).decode()
-    return Rejected(row=raw["row"], column=column, reason=reason, original=text[:2000])
+    return Rejected(row=raw["row"], column=column, reason=reason, original=text[:2000], place=place)
 
 
 def report(
@@ -152,5 +161,6 @@ def report(
         quarantined=quarantined,
         crs=layer.crs,
         vertical=layer.vertical,
+        dated=delivery.at,
         **counts,
     )

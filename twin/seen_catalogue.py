@@ -151,12 +151,12 @@ def reports(store: Store, layer: str, policy: Policy) -> tuple[Report, ...]:
 
 
 def quarantine(
-    store: Store, layer: str, policy: Policy, *, limit: int = 1000
+    store: Store, layer: str, policy: Policy, *, limit: int = 1000, commit: int | None = None
 ) -> tuple[int, tuple[Rejected, ...]]:
     """What deliveries could not bring in, for those who see all of the layer."""
     if not look(store, layer, policy).whole:
         return 0, ()
-    return store.quarantine(layer, OPEN_POLICY, limit=limit)
+    return store.quarantine(layer, OPEN_POLICY, limit=limit, commit=commit)
 
 
 # The feed

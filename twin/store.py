@@ -36,9 +36,12 @@ class Catalogue(Protocol):
         ...
 
     def quarantine(
-        self, layer: str, policy: Policy, *, limit: int = 1000
+        self, layer: str, policy: Policy, *, limit: int = 1000, commit: int | None = None
     ) -> tuple[int, tuple[Rejected, ...]]:
-        """How many rows the layer's last delivery of each source refused, and the first of them."""
+        """How many rows the layer's last delivery of each source refused, and the first of them.
+
+        `commit` asks for those of that delivery instead; none of the layer's refused nothing.
+        """
         ...
 
 

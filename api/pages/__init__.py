@@ -21,21 +21,27 @@ CSP = (
 )
 
 
-def render(request: Request, page: str, document: Mapping[str, Any]) -> bytes:
-    """The page of a document, in the language that the request asks for.
+def render(
+    request: Request,
+    page: str,
+    document: Mapping[str, Any],
+    words: Mapping[str, tuple[str, str]] | None = None,
+) -> bytes:
+    """The page of a document, in the language that the request asks for; `words` are those of this page alone.
 
     Raises:
         InvalidParameter: `lang` names a language that there is none of.
     """
     lang = language(request)
-    words = {name: both[LANGUAGES.index(lang)] for name, both in WORDS.items()}
+    said = {name: both[LANGUAGES.index(lang)] for name, both in {**WORDS, **(words or {})}.items()}
     found = (
         environment()
         .get_template(f"{page}.html")
         .render(
             doc=document,
-            t=words,
+            t=said,
             lang=lang,
+            alone=False,
             home=f"{str(request.base_url).rstrip('/')}/ogc",
             site=str(request.base_url),
             other=str(request.url.include_query_params(lang="en" if lang == "zh" else "zh", f="html")),
@@ -44,6 +50,13 @@ def render(request: Request, page: str, document: Mapping[str, Any]) -> bytes:
         )
     )
     return found.encode("utf-8")
+
+
+def alone(page: str, document: Mapping[str, Any], lang: str, words: Mapping[str, tuple[str, str]]) -> bytes:
+    """A page that leads nowhere, to lie as a file beside the data that it tells of."""
+    said = {name: both[LANGUAGES.index(lang)] for name, both in {**WORDS, **words}.items()}
+    found = environment().get_template(f"{page}.html")
+    return found.render(doc=document, t=said, lang=lang, links=[], alone=True).encode("utf-8")
 
 
 def headers(request: Request) -> dict[str, str]:
@@ -86,6 +99,7 @@ def environment() -> Environment:
     found.filters["segment"] = lambda value: quote(str(value), safe="")
     found.filters["shown"] = shown
     found.globals["sketch"] = sketch.svg
+    found.globals["marks"] = sketch.marks
     return found
 
 

@@ -20,14 +20,22 @@ MOST = 1000
 
 def svg(geometries: Iterable[Mapping[str, Any] | None]) -> Markup:
     """GeoJSON geometries (longitude, latitude) in a frame, north up; nothing when there is none."""
-    found = [shapely.from_geojson(orjson.dumps(g)) for g in geometries if g]
-    found = [g for g in found[:MOST] if not g.is_empty]
+    return marks(("", g) for g in geometries)
+
+
+def marks(places: Iterable[tuple[str, Mapping[str, Any] | None]]) -> Markup:
+    """As `svg`, of geometries that are marked: the first of each pair is the class of what is drawn."""
+    read = [(kind, shapely.from_geojson(orjson.dumps(g))) for kind, g in places if g]
+    found = [(kind, g) for kind, g in read[:MOST] if not g.is_empty]
     if not found:
         return Markup()
-    placed = _placed(np.array(found, object))
-    return Markup('<svg viewBox="0 0 {} {}" role="img">{}</svg>').format(
-        WIDTH, HEIGHT, Markup().join(_drawn(g) for g in placed)
-    )
+    placed = _placed(np.array([g for _, g in found], object))
+    drawn = (_marked(kind, _drawn(g)) for (kind, _), g in zip(found, placed, strict=True))
+    return Markup('<svg viewBox="0 0 {} {}" role="img">{}</svg>').format(WIDTH, HEIGHT, Markup().join(drawn))
+
+
+def _marked(kind: str, drawn: Markup) -> Markup:
+    return Markup('<g class="{}">{}</g>').format(kind, drawn) if kind else drawn
 
 
 def _placed(found: np.ndarray) -> np.ndarray:

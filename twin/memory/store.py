@@ -61,11 +61,11 @@ class MemoryStore(Streams):
         return tuple(reversed(self._layer(layer).reports))
 
     def quarantine(
-        self, layer: str, policy: Policy, *, limit: int = 1000
+        self, layer: str, policy: Policy, *, limit: int = 1000, commit: int | None = None
     ) -> tuple[int, tuple[Rejected, ...]]:
-        """What the last delivery of each source could not bring in."""
+        """What one delivery, or the last of each source, could not bring in."""
         held = self._layer(layer)
-        last = {r.source: r for r in held.reports}
+        last = {r.source: r for r in held.reports if commit in (None, r.commit)}
         rows = [row for r in sorted(last.values(), key=lambda r: r.commit) for row in held.rejected[r.commit]]
         return sum(r.quarantined for r in last.values()), tuple(rows[:limit])
 

@@ -56,12 +56,13 @@ class Reads(Base):
         return tuple(report_from(orjson.loads(row[0])) for row in rows)
 
     def quarantine(
-        self, layer: str, policy: Policy, *, limit: int = 1000
+        self, layer: str, policy: Policy, *, limit: int = 1000, commit: int | None = None
     ) -> tuple[int, tuple[Rejected, ...]]:
-        """What the last delivery of each source could not bring in. Raises LayerNotFound."""
+        """What one delivery, or the last of each source, could not bring in. Raises LayerNotFound."""
         last: dict[str, Report] = {}
         for report in reversed(self.reports(layer, policy)):
-            last[report.source] = report
+            if commit in (None, report.commit):
+                last[report.source] = report
         commits = ", ".join(str(r.commit) for r in last.values()) or "NULL"
         with self._session() as session:
             rows = session.rows(

@@ -155,8 +155,11 @@ def _faults(
     for (r, c), said in sorted({**sheet.faults, **_saved(rows, numbers)}.items()):
         name = names.get(c)
         if r in wanted and name is not None and declared.get(plain(name)) != said:
-            reason = f"{sheet.name}!{letter(c)}{r + 1}: {_why(said, name)}"
-            found.setdefault(r, Rejected(row=r + 1, column=name, reason=reason, original=said[:2000]))
+            cell = f"{sheet.name}!{letter(c)}{r + 1}"
+            reason = f"{cell}: {_why(said, name)}"
+            found.setdefault(
+                r, Rejected(row=r + 1, column=name, reason=reason, original=said[:2000], cell=cell)
+            )
     return found
 
 
