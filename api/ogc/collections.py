@@ -14,7 +14,7 @@ from api.ogc.links import HTML, RELATION, SCHEMA, collection_root, link, root
 from api.ogc.params import single
 from api.state import Twin, of
 from twin import moments
-from twin.model import LayerState
+from twin.model import Layer, LayerState
 
 router = APIRouter(prefix="/ogc", tags=["features"])
 Here = Annotated[Twin, Depends(of)]
@@ -47,6 +47,7 @@ def collection(request: Request, state: LayerState) -> dict[str, Any]:
         "title": state.layer.title.zh or state.layer.title.en or state.layer.id,
         "description": state.layer.title.en or state.layer.title.zh,
         "extent": extent(state),
+        **_publishing(state.layer),
         "itemType": "feature",
         "crs": crs.offered(state.layer.crs),
         "storageCrs": crs.CRS84,
@@ -60,7 +61,11 @@ def _links(request: Request, state: LayerState) -> list[dict[str, str]]:
     items = [
         link(f"{here}/items?f={name}", "items", form.media_type, name) for name, form in formats().items()
     ]
+    licence = state.layer.licence or ""
+    # Features Part 1, recommendation /rec/core/fc-md-license: a link, where there is an address to lead to.
+    terms = [link(licence, "license", HTML)] if licence.startswith(("https://", "http://")) else []
     return [
+        *terms,
         link(here, "self"),
         link(f"{here}?f=html", "alternate", HTML),
         link(f"{here}/items", "items", "application/geo+json"),
@@ -73,6 +78,13 @@ def _links(request: Request, state: LayerState) -> list[dict[str, str]]:
         *(tilesets.collection_links(request, state.layer.id) if state.layer.geometry != "Raster" else ()),
         link(root(request), "root"),
     ]
+
+
+def _publishing(layer: Layer) -> dict[str, Any]:
+    """Whom to name, under which terms it is, and who answers for it, as OGC API Common and Records call them."""
+    contacts = [{"organization": layer.owner, "roles": ["owner"]}] if layer.owner else None
+    said = {"attribution": layer.attribution, "license": layer.licence, "contacts": contacts}
+    return {name: value for name, value in said.items() if value}
 
 
 def extent(state: LayerState) -> dict[str, Any]:

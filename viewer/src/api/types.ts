@@ -80,7 +80,9 @@ export interface LayerSummary {
   time: { from: string | null; to: string | null } | null;
   version: number;
   updated: string | null;
+  owner: string | null;
   due: string | null;
+  overdue: boolean;
   invented: boolean;
   vertical: string;
   crs: string;
@@ -114,6 +116,9 @@ export interface Report {
   extent: BBox | null;
   place: string;
   notes: string[];
+  /** The day that the delivery is true of; null is when it was taken in. */
+  dated: string | null;
+  href: string;
 }
 
 export interface Lineage {
@@ -126,6 +131,12 @@ export interface Lineage {
 export interface LayerDetail extends LayerSummary {
   columns: Column[];
   lineage: Lineage[];
+  /** Whose rows the last survey brought. */
+  source: string | null;
+  /** The day that the layer is of. */
+  date: string;
+  accuracy: string | null;
+  statement: string | null;
   licence: string | null;
   attribution: string | null;
   reports: Report[];
