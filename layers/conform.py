@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from layers import dates, naming, shapes, values
+from layers import dates, garbled, naming, shapes, values
 from layers.kind import Kind
 from twin.model import ColumnType
 from twin.quarantine import put, refuse
@@ -51,7 +51,8 @@ def conform(
     table = naming.rename_taken(_numbered(batch.table))
     renamed = tuple(n for n, m in zip(batch.table.column_names, table.column_names, strict=False) if n != m)
     plan = naming.plan(table.column_names, kind, _renamed(columns or {}, renamed))
-    batch = replace(batch, table=_blanked(table, plan, nodata or {}))
+    lost = garbled.notes(table)
+    batch = replace(batch, table=_blanked(table, plan, nodata or {}), notes=(*batch.notes, *lost))
     batch = _typed(batch, kind, plan)
     batch = _dated(batch, plan)
     batch = _identified(batch, plan)

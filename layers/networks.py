@@ -26,6 +26,8 @@ LARGEST: Final = 20.0
 """Metres: no pipe or tunnel of a network is wider; a larger figure is another unit."""
 DEEPEST: Final = 200.0
 """Metres below ground, and above it for what hangs."""
+BURIED: Final = r"埋|沟|管块|管廊|BURIED|TRENCH|DUCT"
+"""Ways of laying that are below the ground (CJJ 61-2017: 直埋, 管埋, 管沟, 管块 …; 架空, 地面 and 上架 are not)."""
 
 CLASSES: Final = (
     ("JS", "给水", "Water supply", "#00FFFF"),
@@ -127,7 +129,7 @@ def conform(batch: Batch) -> Batch:
     """The batch with sizes in metres, classes by code, and what depth refers to.
 
     Sizes in the field's columns (管径, 断面尺寸, PSIZE …) are millimetres or text such as `DN300`, `800X600`.
-    Refused: a size above 20 m, a depth above 200 m, what is not finite.
+    Refused: a size above 20 m, a depth above 200 m or, of what is said to be buried, below 0; what is not finite.
     """
     table = batch.table
     surveyed = _surveyed(table)
@@ -143,7 +145,7 @@ def conform(batch: Batch) -> Batch:
             batch, name, LARGEST, "larger than 20 m; is it millimetres? then --column COLUMN=size"
         )
     for name in ("from_depth", "to_depth", "depth"):
-        batch = _bounded(batch, name, DEEPEST, "deeper than 200 m")
+        batch = _above_ground(_bounded(batch, name, DEEPEST, "deeper than 200 m"), name)
     return batch
 
 
@@ -251,6 +253,22 @@ def _bounded(batch: Batch, name: str, limit: float, why: str) -> Batch:
         name,
         lambda i: f"{name}: {column[i].as_py():g} m is {'negative' if value[i] < low else why}",
         lambda i: str(column[i].as_py()),
+    )
+
+
+def _above_ground(batch: Batch, name: str) -> Batch:
+    """Without what is said to be buried and has a depth above the ground."""
+    if name not in batch.table.column_names:
+        return batch
+    depth = np.asarray(pc.cast(batch.table[name], pa.float64()).combine_chunks().fill_null(0.0), np.float64)
+    laid = _text(batch.table, "embed")
+    buried = np.asarray(pc.match_substring_regex(laid, BURIED, ignore_case=True).fill_null(False))
+    return refuse(
+        batch,
+        buried & (depth < 0),
+        name,
+        lambda i: f"{name}: {depth[i]:g} m is above the ground, but it is laid as {laid[i].as_py()}",
+        lambda i: f"{depth[i]:g}",
     )
 
 

@@ -141,7 +141,7 @@ def points(
     names = (where.y, where.x) if fit.swapped else (where.x, where.y)
     x, y = (_numbers(table, name, refused, metres=metres) for name in names)
     if fit.zone is not None:
-        _same_zone(table, names[0], x, fit, refused)
+        _same_zone(table, names[0], x, y, fit, refused)
     known = np.isfinite(x) & np.isfinite(y)
     shapes = np.full(len(table), None, object)
     shapes[known] = shapely.points(x[known] + fit.shift, y[known])
@@ -177,11 +177,19 @@ def _numbers(
 
 
 def _same_zone(
-    table: pa.Table, name: str, east: NDArray[np.float64], fit: Fit, refused: dict[int, Rejected]
+    table: pa.Table,
+    name: str,
+    east: NDArray[np.float64],
+    north: NDArray[np.float64],
+    fit: Fit,
+    refused: dict[int, Rejected],
 ) -> None:
     other = np.isfinite(east) & (gauss.zones(east) != fit.zone)
+    turned = other & (gauss.zones(north) == fit.zone) if fit.zone else np.zeros_like(other)
     for i in map(int, np.flatnonzero(other)):
-        refused.setdefault(i, _rejected(table, name, i, gauss.misfit(fit.zone or 0, float(east[i]))))
+        said = "outside-crs-area: x and y are the other way round in this row"
+        why = said if turned[i] else gauss.misfit(fit.zone or 0, float(east[i]))
+        refused.setdefault(i, _rejected(table, name, i, why))
 
 
 def _said(table: pa.Table, name: str, i: int) -> str:
