@@ -1,16 +1,19 @@
 /** The server's doors, typed. Every failure is a `ServerError` whose message is a sentence for people. */
 import type {
+  ColumnValues,
   Datastream,
   Feature,
   FeatureCollection,
+  Found,
   Here,
   Hit,
   Impact,
   LatestValue,
   LayerDetail,
+  LayerDifferences,
   LayerSummary,
+  LayerSums,
   Problem,
-  SearchHit,
   Series,
   Site,
   Version,
@@ -94,8 +97,7 @@ export const server = {
       `/api/layers/${e(id)}/quarantine`,
       { limit },
     ),
-  search: async (q: string, signal?: AbortSignal) =>
-    (await get<{ hits: SearchHit[] }>("/api/search", { q, limit: 20 }, signal)).hits,
+  search: (q: string, signal?: AbortSignal) => get<Found>("/api/search", { q, limit: 20 }, signal),
   here: (lon: number, lat: number, radius = 15) => get<Here>("/api/here", { lon, lat, radius }),
   /** Features of some layers near a place, nearest first; metres. */
   pick: async (query: {
@@ -129,6 +131,22 @@ export const server = {
       },
       "application/geo+json",
     ),
+  /** What differs between two moments; null is now. */
+  differences: async (query: {
+    layers: string;
+    from: string | null;
+    to: string | null;
+    known_from: string | null;
+    known_to: string | null;
+    bbox: string | null;
+    limit: number;
+  }) => (await get<{ layers: LayerDifferences[] }>("/api/differences", query)).layers,
+  /** How a column's values are spread. */
+  values: (layer: string, query: Record<string, Parameter>) =>
+    get<ColumnValues>(`/api/layers/${e(layer)}/values`, query),
+  /** How many features a filter holds, and the sums of their numbers. */
+  sums: (layer: string, query: Record<string, Parameter>) =>
+    get<LayerSums>(`/api/layers/${e(layer)}/sums`, query),
   impact: (lon: number, lat: number, radius: number) =>
     post<Impact>("/ogc/processes/impact/execution", {
       inputs: { geometry: { type: "Point", coordinates: [lon, lat] }, radius },

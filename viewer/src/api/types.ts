@@ -162,6 +162,22 @@ export interface SearchHit {
   lat: number;
   height?: number | null;
   score: number;
+  /** What was asked for beyond what it is: 2单元 of a building that is known as a whole. */
+  missing: string;
+}
+
+/** Where two roads meet. */
+export interface CrossingHit {
+  names: [string, string];
+  lon: number;
+  lat: number;
+  /** Metres between them; 0 where they touch. */
+  gap: number;
+}
+
+export interface Found {
+  hits: SearchHit[];
+  crossings: CrossingHit[];
 }
 
 export interface Projected {
@@ -286,4 +302,46 @@ export interface Problem {
   title?: string;
   status?: number;
   detail?: string;
+}
+
+export interface Difference {
+  id: string;
+  kind: "added" | "removed" | "changed";
+  title: string;
+  bbox: BBox | null;
+  /** Column -> before and after; `geom` stands for the shape. */
+  columns: Record<string, [unknown, unknown]>;
+}
+
+export interface LayerDifferences {
+  layer: string;
+  added: number;
+  removed: number;
+  changed: number;
+  /** The first of them. */
+  differences: Difference[];
+}
+
+export interface NumberSums {
+  count: number;
+  sum: number | null;
+  mean: number | null;
+  min: number | null;
+  max: number | null;
+}
+
+export interface ColumnValues extends Partial<NumberSums> {
+  column: string;
+  type: Column["type"];
+  values: { value: string | number | boolean; count: number }[];
+  distinct: number;
+  missing: number;
+  /** Of numbers: the limits between the steps. */
+  breaks?: number[];
+}
+
+export interface LayerSums {
+  count: number;
+  ids: string[];
+  columns: (NumberSums & { name: string; unit: string | null })[];
 }
