@@ -63,10 +63,18 @@ def _bytes(texts: pa.Array) -> bytes:
 
 def features(table: pa.Table, extra: dict[str, Any] | None = None) -> list[bytes]:
     """(n,) each row as a Feature's JSON with more members; `geom` stays as it is (its CRS is the caller's matter)."""
-    few = len(table) <= FEW
-    found = [orjson.dumps(o) for o in _objects(table)] if few else _encoded(_texts(table, ""))
+    if WRITTEN in table.column_names:
+        found = [text[:-1] for text in _encoded(whole(table[WRITTEN]))]
+    else:
+        found = _features(table)
     end = b"," + orjson.dumps(extra)[1:] if extra else b"}"
     return [text[:-1] + end for text in found]
+
+
+def _features(table: pa.Table) -> list[bytes]:
+    if len(table) <= FEW:
+        return [orjson.dumps(o) for o in _objects(table)]
+    return _encoded(_texts(table, ""))
 
 
 def _objects(table: pa.Table) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def memento(
         if "datetime" in said
         else max(twin.now(), state.updated)
     )
-    query = Query(layer=layer, policy=twin.policy, ids=(feature,), at=at, known=known)
+    query = Query(layer=layer, policy=twin.policy, ids=(feature,), at=at, known=known, written=target is None)
     table = twin.store.read(query)
     if not len(table):
         raise FeatureNotFound(f"no feature {feature[:200]!r} in {layer} at {moments.text(at)}")

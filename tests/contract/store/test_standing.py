@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,10 +64,6 @@ def questions() -> Iterator[Query]:
     )
 
 
-def features(table: pa.Table) -> Any:
-    return json.loads(b"[" + geojson.joined(table) + b"]")
-
-
 @pytest.mark.parametrize("opener", STANDING.values(), ids=list(STANDING))
 def test_it_answers_as_the_plain_store(opener: Callable[..., Store], clock: Clock, tmp_path: Path) -> None:
     store, plain = opener(tmp_path, clock), STORES["memory"](tmp_path, clock)
@@ -84,7 +79,7 @@ def test_it_answers_as_the_plain_store(opener: Callable[..., Store], clock: Cloc
             assert (table.equals(plain.read(asked)), matched) == (True, plain.count(asked)), asked
             if asked.columns is None and not asked.places:
                 text, count = store.page(replace(asked, written=True))
-                assert (features(text), count) == (features(table), matched), asked
+                assert (geojson.joined(text), count) == (geojson.joined(table), matched), asked
                 assert WRITTEN in text.column_names
 
     write(houses(1, range(COUNT)), Mode.SNAPSHOT)
