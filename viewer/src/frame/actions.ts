@@ -7,7 +7,7 @@ import { tableOf } from "../state/table";
 import { viewLink } from "./boot";
 import { notify } from "./notices";
 import { reveal } from "./reveal";
-import { app, layerOf, scene } from "./store";
+import { app, layerOf, scene, ui } from "./store";
 
 export function setTool(id: ToolId): void {
   if (id && app.toolResult) scene.value?.clearTool();
@@ -26,6 +26,18 @@ export function toggleTable(layer?: string): void {
   const first = app.catalogue.find(({ id, geometry }) => geometry !== "Raster" && app.layers[id]?.visible);
   const wanted = layer ?? app.selected?.layer ?? first?.id;
   app.table = app.table && (!layer || app.table.layer === layer) ? null : wanted ? tableOf(wanted) : null;
+}
+
+/** Put two moments side by side: the first survey and what is looked at; or end that. */
+export function toggleCompare(): void {
+  if (app.compare) {
+    app.compare = null;
+    if (ui.panel === "changes") ui.panel = null;
+    return;
+  }
+  const first = app.site?.epochs[0]?.at ?? app.catalogue.find(({ time }) => time?.from)?.time?.from ?? null;
+  app.compare = { how: "swipe", at: first, known: null, split: 0.5 };
+  ui.panel = "changes";
 }
 
 /** Put text on the clipboard; on plain HTTP, where there is no clipboard API, by a hidden field. */

@@ -32,6 +32,8 @@ export const ui = reactive({
   /** The catalogue could not be read: why. */
   failed: null as string | null,
   narrow: false,
+  /** What is chosen was chosen on the left side of a comparison. */
+  before: false,
   /** Counts up when the open card should be read again. */
   stale: 0,
   searchFocus: 0,
@@ -39,8 +41,11 @@ export const ui = reactive({
 
 export const lang = computed<Lang>(() => app.lang);
 
-/** Both clocks, as reads want them. */
-export const moment = computed<Moment>(() => ({ at: app.at, known: app.known }));
+/** Both clocks, as reads want them; those of the left side while the card speaks of something there. */
+export const moment = computed<Moment>(() => {
+  const { at, known } = ui.before && app.compare ? app.compare : app;
+  return { at, known };
+});
 
 export const isNow = computed(() => app.at === null && app.known === null);
 
@@ -61,6 +66,7 @@ export function select(hit: Pick<Hit, "layer" | "id">): void {
   const view = app.layers[hit.layer];
   if (view) view.visible = true;
   app.selected = { layer: hit.layer, id: hit.id };
+  ui.before = false;
   ui.panel = null;
   openCard();
 }

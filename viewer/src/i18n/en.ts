@@ -178,6 +178,7 @@ const en: typeof zh = {
     open: "Compare two dates",
     swipe: "Swipe",
     panes: "Two panes",
+    list: "List of changes",
     close: "End comparison",
     left: "Left",
     right: "Right",

@@ -177,6 +177,7 @@ export default {
     open: "两期对比",
     swipe: "卷帘",
     panes: "双窗",
+    list: "变化清单",
     close: "结束对比",
     left: "左",
     right: "右",

@@ -47,6 +47,8 @@ export interface SceneHandle {
   extent(): BBox | null;
   /** The map as it is now, a PNG. */
   screenshot(): Promise<Blob>;
+  /** Keep this eye and another's at one place, whichever is moved, until the answer is called. */
+  tie(other: SceneHandle): () => void;
   /** Resolves once nothing in view is being fetched or drawn any more. */
   settled(): Promise<void>;
   destroy(): void;

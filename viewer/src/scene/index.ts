@@ -26,8 +26,12 @@ import { light, night } from "./palette";
 import { pickAll, picturePick, positionAt, topPick } from "./picking";
 import { keys, listen } from "./pointer";
 import type { Stage } from "./stage";
+import { tie } from "./tie";
 import { setUnderground } from "./underground";
 import { createWidget, isModest } from "./widget";
+
+/** The widgets behind the handles, for those that are tied to each other. */
+const ties = new WeakMap<SceneHandle, CesiumWidget>();
 
 export const createScene: CreateScene = async (container, app) => {
   const modest = isModest();
@@ -60,10 +64,13 @@ export const createScene: CreateScene = async (container, app) => {
   );
   const scene = handle(stage, eye, sketch, () => {
     for (const stop of stops) stop();
+    ties.delete(scene);
     widget.destroy();
-    delete window.__twin;
+    if (window.__twin?.scene === scene) delete window.__twin;
   });
-  window.__twin = {
+  ties.set(scene, widget);
+  // The left side of a comparison is a guest of the map that stands already.
+  window.__twin ??= {
     app,
     scene,
     pick: (x, y) => picturePick(widget, x, y),
@@ -309,6 +316,10 @@ function handle(stage: Stage, eye: Eye, sketch: Sketch, destroy: () => void): Sc
           "image/png",
         );
       }),
+    tie: (other) => {
+      const there = ties.get(other);
+      return there ? tie(widget, there) : () => {};
+    },
     settled: () => settled(widget, app, draw),
     destroy,
   };

@@ -115,7 +115,7 @@ function shown(look: Look): string[] {
     if (hidden.includes(classKey(entry.value))) conditions.push(`!${isIn(by, entry)}`);
   const names = named.filter(({ range }) => !range).map((entry) => classKey(entry.value));
   const any = [...(names.length > 0 ? [isOneOf(by, names)] : []), ...steps.map((entry) => isIn(by, entry))];
-  if (hidden.includes("")) conditions.push(any.length > 0 ? `(${any.join(" || ")})` : "false");
+  if (hidden.includes("")) conditions.push(any.length > 1 ? `(${any.join(" || ")})` : (any[0] ?? "false"));
   return conditions;
 }
 
