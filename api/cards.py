@@ -81,6 +81,9 @@ def draw(state: LayerState, kind: Kind) -> dict[str, Any]:
     }
     if mode in ("3dtiles", "mesh", "pointcloud"):
         found["tileset"] = f"{path}/tileset.json"
+    if mode == "3dtiles":
+        # What a tile does not carry cannot colour it.
+        found["columns"] = list(kind.mesh_columns)
     if mode in ("mesh", "pointcloud"):
         found["offset"] = float(state.layer.extra.get("offset", 0.0))
         found["points"] = points = state.layer.extra.get("points")
