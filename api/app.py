@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from api import (
     access,
+    backgrounds,
     baked,
     cors,
     errors,
@@ -61,7 +62,7 @@ VECTOR = (grids, vector_tiles, styles)
 # What is asked most comes first: each route before it is tried for each request.
 OGC = (versions, features, landing, functions, openapi, collections, schema, editing, *VECTOR, processes)
 """Versions before features: an id may hold slashes."""
-ROUTERS = (baked, tiles, *OGC, sensorthings, layers, figures, reports, places, things, live, own)
+ROUTERS = (baked, backgrounds, tiles, *OGC, sensorthings, layers, figures, reports, places, things, live, own)
 
 
 def create_app(

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from api import reception, survey
+from api import outside_commands, reception, survey
 from api.access import commands
 from twin import moments
 from twin.errors import InvalidParameter, StoreBusy, TwinError
@@ -33,6 +33,7 @@ app.command(name="check")(survey.check)
 app.command(name="vertical")(survey.offset)
 app.command(name="report")(reception.report)
 app.command(name="watch")(reception.watch)
+app.add_typer(outside_commands.background, name="background")
 app.add_typer(commands.key, name="key")
 app.add_typer(commands.rules, name="rules")
 app.add_typer(commands.audit, name="audit")

@@ -30,6 +30,7 @@ STATUS: dict[type[errors.TwinError], int] = {
     errors.Denied: 403,
     errors.Unavailable: 503,
     errors.StorageFull: 507,
+    errors.OutsideFailed: 502,
     errors.TwinError: 500,
 }
 SLUGS = {

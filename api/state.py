@@ -16,6 +16,7 @@ from api.hub import Hub
 from pipelines import bake
 from pipelines.executor import Executor, here
 from pipelines.ground import Grounds
+from pipelines.outside.fetching import Outside
 from pipelines.search import Index
 from pipelines.tile_cache import TileCache
 from twin import vertical
@@ -37,6 +38,7 @@ class Twin:
     grounds: Grounds
     forest: Forest
     cache: TileCache
+    outside: Outside
     hot: Hot = field(default_factory=Hot)
     policy: Policy = field(default_factory=Policy.open)
     """What is seen: everything for the server's own work, the caller's rights in a route."""
@@ -68,6 +70,7 @@ def over(store: Store, settings: Settings, **more: Any) -> Twin:
         "hub": Hub(),
         "index": more.get("index") or Index(settings.index),
         "cache": TileCache(settings.cache, limit=settings.cache_mb << 20),
+        "outside": Outside(TileCache(settings.outside, limit=settings.background_mb << 20)),
         "forest": Forest(store),
         "grounds": Grounds(store, settings.rasters),
     }

@@ -12,6 +12,7 @@ TwinError
 +-- Conflict           StaleVersion, DuplicateId, Repeated, DifferentDatums
 +-- Denied             Unauthorized, Forbidden, TooMany
 +-- Unavailable        StoreBusy, StoreDown, TimeLimit, StorageFull
++-- OutsideFailed
 """
 
 from __future__ import annotations
@@ -230,3 +231,9 @@ class StorageFull(Unavailable):
     """No space is left."""
 
     slug = "storage-full"
+
+
+class OutsideFailed(TwinError):
+    """A service of somebody else does not answer, or not with what was asked of it."""
+
+    slug = "outside-failed"

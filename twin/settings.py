@@ -27,6 +27,8 @@ class Settings:
     """What the store may use."""
     cache_mb: int = 4096
     """What the tile cache may use on disk."""
+    background_mb: int = 2048
+    """What is kept on disk of backgrounds, maps of somebody else."""
     reader_memory_mb: int = 12_288
     """Address space of the process that reads a source."""
     reader_seconds: int = 3600
@@ -76,6 +78,11 @@ class Settings:
     def cache(self) -> Path:
         """Tiles by key."""
         return self.home / "cache"
+
+    @property
+    def outside(self) -> Path:
+        """Tiles of backgrounds."""
+        return self.home / "outside"
 
     @property
     def index(self) -> Path:
