@@ -24,8 +24,8 @@ from api import asking, pages, reports, taking
 from api.dropped import DONE, LABEL, REFUSED, Mark, Unit, linked, mark, sources, units
 from pipelines.reading import Request
 from pipelines.reporting_words import WORDS
-from twin.errors import InvalidParameter, MissingPart, TwinError, Unavailable, UnsafeContent
-from twin.model import Mode
+from twin.errors import Conflict, InvalidParameter, MissingPart, TwinError, Unavailable, UnsafeContent
+from twin.model import Mode, Report
 from twin.settings import Settings
 
 TAKING: Final = ".taking"
@@ -45,9 +45,17 @@ class _Still:
 class Watch:
     """The one watcher of a folder."""
 
-    def __init__(self, folder: Path, settings: Settings, *, settle: float, say: Callable[[str], Any]) -> None:
-        """Look at `folder`; a delivery is complete after `settle` seconds without a change."""
-        self.folder, self.settings, self.settle, self.say = folder, settings, settle, say
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        *,
+        settle: float,
+        say: Callable[[str], Any],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Look at `folder`; a delivery is complete after `settle` seconds of `clock` without a change."""
+        self.folder, self.settings, self.settle, self.say, self.clock = folder, settings, settle, say, clock
         self._seen: dict[Path, _Still] = {}
         self._told: str | None = None
 
@@ -71,7 +79,6 @@ class Watch:
                 raise InvalidParameter(
                     f"{self.folder} is watched already, by another `twin watch`"
                 ) from error
-        self._interrupted()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,11 +109,11 @@ class Watch:
         """Whether a delivery stands still for long enough; for longer where something of it lacks."""
         now, seen = mark(unit), self._seen.get(unit.main)
         if seen is None or seen.mark != now:
-            self._seen[unit.main] = _Still(now, time.monotonic())
+            self._seen[unit.main] = _Still(now, self.clock())
             seen = self._seen[unit.main]
         empty = not unit.main.is_dir() and not any(size for _, size, _ in now)
         needed = self.settle * (PATIENCE if unit.lacking or empty else 1)
-        return time.monotonic() - seen.since >= needed
+        return self.clock() - seen.since >= needed
 
     def _claimed(self) -> list[Path]:
         return sorted(p for p in (self.folder / TAKING).iterdir() if p.is_dir())
@@ -141,26 +148,15 @@ class Watch:
             return None
         return target
 
-    def _interrupted(self) -> None:
-        """What an earlier run had begun is taken again: a snapshot or upsert writes only differences."""
-        for claimed in self._claimed():
-            note = _note(claimed)
-            with suppress(TwinError):
-                if note and note.get("begun") and self._request(claimed, note).mode is Mode.APPEND:
-                    why = "it was interrupted in the mode append; look whether its rows are in the layer"
-                    self._settle(claimed, note, REFUSED, _refusal(claimed, MissingPart(why)), why)
-
     def _take(self, claimed: Path) -> None:
         """Take one delivery in and put it away with its answer."""
         note = _note(claimed)
-        if note is None or not (claimed / note["name"]).exists():
-            shutil.rmtree(claimed, ignore_errors=True) if not any(claimed.iterdir()) else self._lost(claimed)
+        if note is None or not (claimed / note["name"]).exists(follow_symlinks=False):
+            self._lost(claimed)
             return
         try:
             self._sound(note)
-            request = self._request(claimed, note)
-            (claimed / NOTE).write_bytes(orjson.dumps({**note, "begun": True}))
-            done = taking.take(self.settings, request, quiet=True)
+            done = self._ingest(claimed, note, self._request(claimed, note))
             files = self._answers(done)
         except Unavailable as error:
             self._once(f"{note['name']}: waits, {error}")
@@ -171,6 +167,23 @@ class Watch:
         counts = f"{sum(r.accepted for r in done):,} rows in, {sum(r.quarantined for r in done):,} refused"
         fine = any(r.accepted for r in done) or not any(r.quarantined for r in done)
         self._settle(claimed, note, DONE if fine else REFUSED, files, counts)
+
+    def _ingest(self, claimed: Path, note: dict[str, Any], request: Request) -> list[Report]:
+        """Take the rows in.
+
+        What an interruption hit is taken again, since a snapshot or upsert writes differences only.
+
+        Raises:
+            Conflict: it was interrupted in the mode append, which may have written its rows.
+        """
+        if note.get("begun") and request.mode is Mode.APPEND:
+            raise Conflict("it was interrupted in the mode append; look whether its rows are in the layer")
+        (claimed / NOTE).write_bytes(orjson.dumps({**note, "begun": True}))
+        try:
+            return taking.take(self.settings, request, quiet=True)
+        except Unavailable:
+            (claimed / NOTE).write_bytes(orjson.dumps(note))
+            raise
 
     def _sound(self, note: dict[str, Any]) -> None:
         if note["link"]:
@@ -199,7 +212,7 @@ class Watch:
             raise MissingPart(f"{note['name']!r} has nothing in it that can be read")
         return asking.request([str(p) for p in found], said)
 
-    def _answers(self, done: list[Any]) -> dict[str, bytes]:
+    def _answers(self, done: list[Report]) -> dict[str, bytes]:
         """The reports as files; several layers have their names before."""
         found: dict[str, bytes] = {}
         for one in done:
@@ -224,10 +237,11 @@ class Watch:
 
     def _lost(self, claimed: Path) -> None:
         """A claim that was broken off before its main file had come goes back to where it lay."""
-        note = _note(claimed) or {"room": ""}
+        room = self.folder / (_note(claimed) or {"room": ""})["room"]
+        room.mkdir(exist_ok=True)
         for path in claimed.iterdir():
             if path.name not in (NOTE, LABEL):
-                path.rename(_free(self.folder / note["room"], path.name))
+                path.rename(_free(room, path.name))
         shutil.rmtree(claimed)
 
     def _once(self, word: str) -> None:
