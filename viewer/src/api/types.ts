@@ -53,6 +53,8 @@ export interface LayerDraw {
   legend: LegendItem[];
   /** The column that the legend classifies. */
   by: string | null;
+  /** Columns that the tiles carry; none said: all. */
+  columns?: string[];
   /** Metres by which what was baked elsewhere stands higher than it says. */
   offset?: number;
   points?: PointRanges | null;

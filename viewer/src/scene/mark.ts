@@ -10,10 +10,13 @@ import {
 } from "cesium";
 import { watch } from "vue";
 import { server } from "../api/client";
-import type { Geometry } from "../api/types";
+import type { Feature, Geometry } from "../api/types";
 import type { Stage } from "./stage";
 
 type Position = [number, number, ...number[]];
+
+/** Of a flat layer, at most so many are lit up at once: each is a drawing of its own. */
+const mostLit = 100;
 
 const onGround = (positions: Position[]) => positions.map(([lon, lat]) => Cartesian3.fromDegrees(lon, lat));
 
@@ -41,7 +44,7 @@ export function circle(lon: number, lat: number, radius: number, steps = 96): Po
 
 export function createMarks(stage: Stage): () => void {
   const { app, widget } = stage;
-  const drawnFor = { selected: [] as Entity[], ring: [] as Entity[] };
+  const drawnFor = { selected: [] as Entity[], ring: [] as Entity[], drawn: [] as Entity[] };
   const clear = (which: keyof typeof drawnFor) => {
     for (const entity of drawnFor[which]) widget.entities.remove(entity);
     drawnFor[which] = [];
@@ -77,28 +80,63 @@ export function createMarks(stage: Stage): () => void {
     drawnFor.ring = [area([around], color.withAlpha(0.12)), line(around, color, 2.5)];
     stage.draw();
   };
+  const showDrawn = () => {
+    clear("drawn");
+    const color = Color.fromCssColorString(stage.palette().accent);
+    for (const ring of [app.area, app.clip]) {
+      if (!ring || ring.length < 3) continue;
+      const closed = [...ring, ...ring.slice(0, 1)];
+      drawnFor.drawn.push(line(closed, color, 2.5));
+      if (ring === app.area) drawnFor.drawn.push(area([closed], color.withAlpha(0.1)));
+    }
+    if (app.profile) drawnFor.drawn.push(line(app.profile, color, 4));
+    stage.draw();
+  };
+  /** Features of flat layers that are lit up, a few of each: their layer's picture knows nothing of it. */
+  const lit = async (): Promise<Feature[]> => {
+    const flat = app.catalogue.filter(({ id, draw }) => draw.mode === "flat" && stage.lit(id).length > 0);
+    const found = flat.map(async ({ id }) => {
+      const ids = stage
+        .lit(id)
+        .slice(0, mostLit)
+        .map((one) => `'${one.replace(/'/gu, "''")}'`);
+      const filter = `id IN (${ids.join(",")})`;
+      const query = {
+        filter,
+        "filter-lang": "cql2-text",
+        datetime: app.at,
+        known: app.known,
+        limit: mostLit,
+      };
+      return (await server.items(id, query)).features;
+    });
+    return (await Promise.all(found)).flat();
+  };
+  let run = 0;
   const showSelected = async () => {
     clear("selected");
-    const selected = app.selected;
-    const summary = app.catalogue.find(({ id }) => id === selected?.layer);
-    if (!selected || summary?.draw.mode !== "flat") return;
-    const feature = await server.feature(selected.layer, selected.id, { at: app.at, known: app.known });
-    if (app.selected?.id !== selected.id || app.selected.layer !== selected.layer) return;
+    run += 1;
+    const mine = run;
+    const features = await lit();
+    if (mine !== run) return;
     const color = Color.fromCssColorString(stage.palette().selected);
-    const { lines, polygons } = parts(feature.geometry);
-    drawnFor.selected = [
-      ...polygons.map((rings) => area(rings, color.withAlpha(0.25))),
-      ...[...polygons.flat(), ...lines].map((positions) => line(positions, color, 4)),
-    ];
+    for (const { geometry } of features) {
+      const { lines, polygons } = parts(geometry);
+      drawnFor.selected.push(
+        ...polygons.map((rings) => area(rings, color.withAlpha(0.25))),
+        ...[...polygons.flat(), ...lines].map((positions) => line(positions, color, 4)),
+      );
+    }
     stage.draw();
   };
   const stops = [
     watch(() => [app.ring, app.dark], showRing, { immediate: true, deep: true }),
     watch(
-      () => [app.selected?.layer, app.selected?.id, app.dark],
+      () => [app.selected?.layer, app.selected?.id, app.highlighted, app.at, app.known, app.dark],
       () => void showSelected(),
-      { immediate: true },
+      { immediate: true, deep: true },
     ),
+    watch(() => [app.area, app.clip, app.profile, app.dark], showDrawn, { immediate: true }),
   ];
   return () => {
     for (const stop of stops) stop();

@@ -29,6 +29,7 @@ import { placeOf } from "../scene/camera";
 import { positionAt } from "../scene/picking";
 import type { Stage } from "../scene/stage";
 import type { ToolId } from "../state/app";
+import { boxOf } from "./box";
 import type { Point } from "./measure";
 import type { Tool } from "./tool";
 
@@ -157,6 +158,7 @@ class Drawing {
     this.#texts.removeAll();
     const positions = points.map(({ lon, lat, height }) => Cartesian3.fromDegrees(lon, lat, height ?? 0));
     if (tool.shape === "rise") this.#rise(points, positions);
+    else if (tool.shape === "box") this.#line(ringOf(cornersOf(points)));
     else if (tool.shape !== "point") this.#line(tool.shape === "area" ? ringOf(positions) : positions);
     if (tool.shape === "area" && done) this.#fill(positions);
     for (const position of positions) this.#dot(position);
@@ -246,6 +248,10 @@ class Drawing {
       disableDepthTestDistance: Number.POSITIVE_INFINITY,
     });
   }
+}
+
+function cornersOf(points: Point[]): Cartesian3[] {
+  return boxOf(points).map(([lon, lat]) => Cartesian3.fromDegrees(lon, lat));
 }
 
 function ringOf(positions: Cartesian3[]): Cartesian3[] {

@@ -5,7 +5,7 @@ import type { Point } from "./measure";
 export interface Tool {
   id: Exclude<ToolId, null>;
   /** `line` and `area` end with a double click or Enter, the others after their number of points. */
-  shape: "line" | "area" | "rise" | "point";
+  shape: "line" | "area" | "rise" | "point" | "box";
   /** Points after which it is done; none: as many as the hand likes. */
   points?: number;
   /** Points are taken on roofs and walls, not on the ground below. */
