@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,11 +36,8 @@ def refuse(
         return batch
     table = batch.table
     numbers = table["row"].to_numpy() if "row" in table.column_names else np.arange(len(table))
-    shapes = (
-        geometries(table.filter(pa.array(bad)))
-        if batch.crs is None and "geom" in table.column_names
-        else repeat(None)
-    )
+    placed = batch.crs is None and "geom" in table.column_names
+    shapes: Iterable[Any] = geometries(table.filter(pa.array(bad))) if placed else repeat(None)
     refused = tuple(
         Rejected(
             row=int(numbers[i]),
