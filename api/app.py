@@ -21,6 +21,7 @@ from api import (
     layers,
     live,
     places,
+    profile,
     proxy,
     reports,
     sensorthings,
@@ -62,7 +63,21 @@ VECTOR = (grids, vector_tiles, styles)
 # What is asked most comes first: each route before it is tried for each request.
 OGC = (versions, features, landing, functions, openapi, collections, schema, editing, *VECTOR, processes)
 """Versions before features: an id may hold slashes."""
-ROUTERS = (baked, backgrounds, tiles, *OGC, sensorthings, layers, figures, reports, places, things, live, own)
+ROUTERS = (
+    baked,
+    backgrounds,
+    tiles,
+    *OGC,
+    sensorthings,
+    layers,
+    figures,
+    reports,
+    places,
+    profile,
+    things,
+    live,
+    own,
+)
 
 
 def create_app(

@@ -169,6 +169,7 @@ DOORS = [
     "/api/changes",
     "/api/changes?after=1&limit=2",
     "/api/differences?layers=buildings&from=2020-01-01T00:00:00Z",
+    "/api/profile?line=116.4,39.9,116.41,39.9001",
     "/api/differences?layers=secret&from=2020-01-01T00:00:00Z",
     "/api/layers/buildings/values?column=height",
     "/api/layers/buildings/sums",

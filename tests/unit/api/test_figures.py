@@ -132,3 +132,14 @@ def test_natural_breaks_are_the_best_of_all(values: list[int]) -> None:
     (limit,) = figures.natural(ordered, 2)
     mine = spread(int(np.searchsorted(ordered, limit)))
     assert mine == pytest.approx(min(spread(cut) for cut in range(1, len(ordered))))
+
+
+@pytest.mark.parametrize("line", ["", "1,2", "1,2,3", "a,b,c,d", "1,2,1,2", "1,2,1,95"])
+def test_a_profile_wants_a_line(client: TestClient, line: str) -> None:
+    assert client.get("/api/profile", params={"line": line}).status_code == 400
+
+
+def test_a_profile_without_terrain_says_so_with_nulls(client: TestClient) -> None:
+    answer = client.get("/api/profile", params={"line": "116.4,39.9,116.41,39.9"}).json()
+    assert answer["length"] == pytest.approx(855, abs=2)
+    assert set(answer["ground"]["height"]) == {None}
