@@ -1,5 +1,6 @@
 /** The server's doors, typed. Every failure is a `ServerError` whose message is a sentence for people. */
 import type {
+  Background,
   ColumnValues,
   Datastream,
   Feature,
@@ -14,6 +15,7 @@ import type {
   LayerSummary,
   LayerSums,
   Problem,
+  Profile,
   Series,
   Site,
   Version,
@@ -97,6 +99,7 @@ export const server = {
       `/api/layers/${e(id)}/quarantine`,
       { limit },
     ),
+  backgrounds: () => get<{ backgrounds: Background[]; problem?: string }>("/api/backgrounds"),
   search: (q: string, signal?: AbortSignal) => get<Found>("/api/search", { q, limit: 20 }, signal),
   here: (lon: number, lat: number, radius = 15) => get<Here>("/api/here", { lon, lat, radius }),
   /** Features of some layers near a place, nearest first; metres. */
@@ -147,6 +150,9 @@ export const server = {
   /** How many features a filter holds, and the sums of their numbers. */
   sums: (layer: string, query: Record<string, Parameter>) =>
     get<LayerSums>(`/api/layers/${e(layer)}/sums`, query),
+  /** The ground along "lon,lat,lon,lat,…", with what it crosses. */
+  profile: (query: { line: string; at: string | null; known: string | null }) =>
+    get<Profile>("/api/profile", query),
   impact: (lon: number, lat: number, radius: number) =>
     post<Impact>("/ogc/processes/impact/execution", {
       inputs: { geometry: { type: "Point", coordinates: [lon, lat] }, radius },

@@ -168,6 +168,20 @@ export interface SearchHit {
   missing: string;
 }
 
+/** A map of somebody else, fetched through the server. */
+export interface Background {
+  name: string;
+  title: { zh: string; en: string };
+  attribution: string;
+  tiling: "mercator" | "geographic";
+  minimum: number;
+  maximum: number;
+  /** Pixels of a tile's side. */
+  size: number;
+  bbox: BBox | null;
+  url: string;
+}
+
 /** Where two roads meet. */
 export interface CrossingHit {
   names: [string, string];
@@ -346,4 +360,30 @@ export interface LayerSums {
   count: number;
   ids: string[];
   columns: (NumberSums & { name: string; unit: string | null })[];
+}
+
+/** The ground along a line; metres, distances from the line's start. */
+export interface Profile {
+  length: number;
+  datum: string;
+  ground: { distance: number[]; height: (number | null)[] };
+  buildings: {
+    layer: string;
+    id: string;
+    title: string;
+    from: number;
+    to: number;
+    bottom: number;
+    top: number | null;
+  }[];
+  pipes: {
+    layer: string;
+    id: string;
+    title: string;
+    distance: number;
+    height: number;
+    class: string | null;
+    diameter: number | null;
+  }[];
+  left_out: { layer: string; reason: string }[];
 }

@@ -41,6 +41,12 @@ const en: typeof zh = {
     crossingOf: "{one} / {other}",
     without: 'the data have no "{what}"',
   },
+  background: {
+    title: "Background",
+    own: "none",
+    failed: 'The background "{title}" did not come',
+    problem: "The configuration of backgrounds is wrong: {reason}",
+  },
   tree: {
     title: "Layers",
     filter: "Filter layers",

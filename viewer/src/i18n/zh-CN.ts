@@ -40,6 +40,12 @@ export default {
     crossingOf: "{one}与{other}路口",
     without: "数据中没有“{what}”",
   },
+  background: {
+    title: "外部底图",
+    own: "不用",
+    failed: "外部底图“{title}”没有取到",
+    problem: "外部底图的配置有误：{reason}",
+  },
   tree: {
     title: "图层",
     filter: "筛选图层",

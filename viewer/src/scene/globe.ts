@@ -22,6 +22,8 @@ export interface Ground {
   map(wanted: MapWanted): void;
   terrain(wanted: { bbox: BBox | null; there: boolean; moment: Moment }): Promise<void>;
   palette(palette: Palette, dark: boolean): void;
+  /** The place among the pictures right above the map. */
+  above(): number;
 }
 
 export interface MapWanted {
@@ -83,6 +85,7 @@ export async function createGround(scene: Scene): Promise<Ground> {
         : new EllipsoidTerrainProvider();
       scene.requestRender();
     },
+    above: () => (picture && imageryLayers.contains(picture) ? imageryLayers.indexOf(picture) : 0) + 1,
     palette(palette, dark) {
       tint(globe, relief, palette, dark);
       scene.requestRender();

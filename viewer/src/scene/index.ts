@@ -6,6 +6,7 @@ import type { BBox } from "../api/types";
 import type { AppState } from "../state/app";
 import { createSketch, type Sketch } from "../tools/sketch";
 import { createAir } from "./air";
+import { createBackground } from "./background";
 import { createBoard } from "./board";
 import {
   createEye,
@@ -17,6 +18,7 @@ import {
   readCamera,
   setFloor,
 } from "./camera";
+import { createClip } from "./clip";
 import type { CreateScene, SceneHandle } from "./contract";
 import { keepWidth, setMode } from "./flatten";
 import { createGround, type Ground, upon } from "./globe";
@@ -47,6 +49,8 @@ export const createScene: CreateScene = async (container, app) => {
   const stops = [
     ...followState(stage, ground),
     createMarks(stage),
+    createClip(stage),
+    createBackground(widget.scene, ground),
     keepWidth(widget),
     writeCamera(stage),
     listenToHand(stage, eye, sketch),
