@@ -19,6 +19,7 @@ ANSWERS: Final[dict[str, Callable[..., Any]]] = {
     "read": seen.read,
     "count": seen.count,
     "page": seen.page,
+    "swift": seen_catalogue.swift,
     "versions": seen.versions,
     "datastreams": seen_streams.datastreams,
     "observations": seen_streams.observations,

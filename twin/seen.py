@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from twin.cql2 import checked, holds
 from twin.cql2.literals import Shape
-from twin.errors import LayerNotFound
+from twin.errors import LayerNotFound, TwinError
 from twin.extents import extents, touches
 from twin.model import MAIN, OPEN, Filter, Interval, Op, Property, Query, Sort, Window
 from twin.policy import Policy
@@ -88,6 +88,21 @@ def page(store: Store, query: Query) -> tuple[pa.Table, int]:
     raw, matched = store.page(_raw(seen, query, which, rest, _narrowed(seen, which, push)))
     rows = looked(seen, which, raw)
     return rows.select(_output(rows, seen, query)), matched
+
+
+def quick(store: Store, query: Query) -> bool:
+    """Whether the store answers within milliseconds what a query asks of it; what is wrong with it is said later."""
+    try:
+        seen = _asked(store, query)
+    except TwinError:
+        return False
+    if seen.whole:
+        return store.swift(replace(query, policy=OPEN_POLICY))
+    which = _active(store, seen, query)
+    push, rest = _split(seen, query)
+    if not _answered(seen, query, rest):
+        return False
+    return store.swift(_raw(seen, query, which, rest, _narrowed(seen, which, push)))
 
 
 def versions(store: Store, layer: str, feature: str, policy: Policy, *, branch: str = MAIN) -> pa.Table:

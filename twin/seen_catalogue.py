@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from twin.model import MAIN, OPEN, BBox, Change, Filter, LayerState, Op, Property, Query, Rejected, Report
 from twin.moments import from_microseconds, microseconds
 from twin.policy import EVERY, Policy
-from twin.seen import OPEN_POLICY, look, moment, read
+from twin.seen import OPEN_POLICY, look, moment, quick, read
 from twin.seen_streams import things
 from twin.shown import Shown
 from twin.store import Store
@@ -55,16 +55,34 @@ def layer(store: Store, layer: str, policy: Policy) -> LayerState:
     if seen.whole:
         return raw
     now = moment(store)
-    with _LOCK:
-        kept = _STATES.setdefault(store, {})
-        found = kept.get((policy.key, layer))
-    if found is None or found.version != raw.version or not found.start <= now < found.until:
+    found = _settled(store, raw, policy, now)
+    if found is None:
         found = _state(store, seen, policy, raw.version, now)
         with _LOCK:
+            kept = _STATES.setdefault(store, {})
             while len(kept) > 1000:
                 del kept[next(iter(kept))]
             kept[policy.key, layer] = found
     return replace(found.state, layer=seen.layer)
+
+
+def _settled(store: Store, raw: LayerState, policy: Policy, now: datetime) -> _Kept | None:
+    """What was found out of a layer before, if it is still so."""
+    with _LOCK:
+        found = _STATES.setdefault(store, {}).get((policy.key, raw.layer.id))
+    if found is None or found.version != raw.version or not found.start <= now < found.until:
+        return None
+    return found
+
+
+def swift(store: Store, query: Query) -> bool:
+    """Whether a query, and what its layer is, is answered within milliseconds."""
+    plain = Query(layer=query.layer, policy=OPEN_POLICY)
+    if not store.swift(plain) or not quick(store, query):
+        return False
+    raw = store.layer(query.layer, OPEN_POLICY)
+    whole = look(store, query.layer, query.policy).whole
+    return whole or _settled(store, raw, query.policy, moment(store)) is not None
 
 
 def _state(store: Store, seen: Shown, policy: Policy, version: int, now: datetime) -> _Kept:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from twin.cql2.columns import which
+from twin.cql2.columns import true, which
 from twin.extents import touches
 from twin.model import BBox, Query, Window
 from twin.table import WRITTEN, whole
@@ -30,6 +30,8 @@ LOOSE: Final = 0.05
 """The share of rows from which on patches are not worth it."""
 FEW: Final = 1_000
 """As many may always be patched."""
+SPARSE: Final = 100
+"""When fewer rows than one of so many hold, all that hold are looked at for a page of them."""
 DISTINCT: Final = 1_000
 """Up to so many distinct values are few."""
 Rows = NDArray[np.int64]
@@ -157,9 +159,8 @@ class Standing:
             names = ("id", "valid_from", "version", WRITTEN)
         found, matched = [], 0
         for block in (self.base, self.tail):
-            rows = _matching(block, query, at)
-            matched += len(rows)
-            rows = _turned(block, rows, query)
+            rows, there = _paged(block, query, at)
+            matched += there
             if len(rows):
                 found.append(_taken(block.table.select(names), rows))
         if not found:
@@ -286,6 +287,33 @@ def _touching(block: Block, rows: Rows, box: BBox) -> NDArray[np.bool_]:
         if len(edge):
             found[edge] = touches(whole(block.table["geom"].take(pa.array(rows[edge]))), part)
     return found
+
+
+def _paged(block: Block, query: Query, at: int) -> tuple[Rows, int]:
+    """The page of the rows that a query has, and how many there are."""
+    if not _everywhere(query) or query.window is not None or query.limit is None or not len(block):
+        rows = _matching(block, query, at)
+        return _turned(block, rows, query), len(rows)
+    mask = np.ones(len(block), bool) if query.filter is None else true(query.filter, block.column, len(block))
+    if block.gone is not None:
+        mask = mask & ~block.gone
+    if block.last > at:
+        mask = mask & (block.begun <= at)
+    matched = int(np.count_nonzero(mask))
+    if matched * SPARSE < len(block):
+        return _turned(block, np.flatnonzero(mask), query), matched
+    return _first(block, mask, query, query.limit), matched
+
+
+def _first(block: Block, mask: NDArray[np.bool_], query: Query, limit: int) -> Rows:
+    """The first rows of a mask in the order of ids: where many hold, the page is soon full."""
+    start = 0 if query.after is None else block.place(query.after[-1], behind=True)
+    found, step = np.empty(0, np.int64), 4 * limit
+    while len(found) < limit and start < len(block):
+        part = block.order[start : start + step]
+        found = np.concatenate([found, part[mask[part]]])
+        start, step = start + step, 2 * step
+    return found[:limit]
 
 
 def _turned(block: Block, rows: Rows, query: Query) -> Rows:

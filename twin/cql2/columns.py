@@ -90,7 +90,12 @@ def _constant(value: Any) -> bool:
 
 def which(node: Any, column: Column, count: int) -> NDArray[np.int64]:
     """The places, ascending, of the rows of which a checked filter that `answers` takes is true."""
-    return np.flatnonzero(_said(node, column, count).true)
+    return np.flatnonzero(true(node, column, count))
+
+
+def true(node: Any, column: Column, count: int) -> Mask:
+    """(count,) of which rows such a filter is true."""
+    return _said(node, column, count).true
 
 
 def _said(node: Any, column: Column, count: int) -> Said:

@@ -133,7 +133,7 @@ class Reads(Base):
     def swift(self, query: Query) -> bool:
         """Whether the query is answered out of memory within milliseconds, without waiting for anything."""
         held = self._held.get(query.layer)
-        if held is None or query.policy.ruled or self._mark() is None:
+        if held is None or self._mark() is None:
             return False
         name, now = held.layer.id, self._moment()
         state, ended = self._states.get(name), self._ends.get(name)
