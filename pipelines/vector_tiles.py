@@ -123,7 +123,9 @@ def tile(source: Source, cell: Cell, asked: Asked) -> VectorTile:
 
 
 def _read(store: Store, query: Query, windows: Iterable[Window]) -> list[pa.Table]:
-    return [store.read(replace(query, window=window)) for window in windows]
+    wanted = ("id", "geom", *(query.columns or ()))
+    found = (store.read(replace(query, window=window)) for window in windows)
+    return [table.select([n for n in wanted if n in table.column_names]) for table in found]
 
 
 def _columns(layer: Layer) -> tuple[str, ...]:
