@@ -32,6 +32,8 @@ export const ui = reactive({
   /** The catalogue could not be read: why. */
   failed: null as string | null,
   narrow: false,
+  /** There is no WebGL 2: the map is pictures. */
+  plain: false,
   /** What is chosen was chosen on the left side of a comparison. */
   before: false,
   /** Counts up when the open card should be read again. */

@@ -296,7 +296,7 @@ const en: typeof zh = {
       box: "Click two opposite corners; Esc leaves",
       polygon: "Click the corners, double click to end; Esc leaves",
       profile: "Click along the section, double click to end; Esc leaves",
-      clip: "Click two opposite corners, nothing outside is drawn; Esc leaves",
+      clip: "Click two opposite corners: buildings, pipes and meshes outside are not drawn; Esc leaves",
       distance: "Click point by point, double-click to finish; Esc leaves",
       area: "Click around an area, double-click to finish; Esc leaves",
       height: "Click the lower end, then the upper end; Esc leaves",

@@ -295,7 +295,7 @@ export default {
       box: "点击框的两个对角；Esc 退出",
       polygon: "逐点点击围成一块，双击结束；Esc 退出",
       profile: "沿剖面逐点点击，双击结束；Esc 退出",
-      clip: "点击裁剪框的两个对角，框外不再显示；Esc 退出",
+      clip: "点击裁剪框的两个对角，框外的建筑、管线和实景模型不再显示；Esc 退出",
       distance: "逐点点击，双击结束；Esc 退出",
       area: "逐点点击围成一块，双击结束；Esc 退出",
       height: "先点下端，再点上端；Esc 退出",

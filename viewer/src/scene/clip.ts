@@ -1,4 +1,4 @@
-/** The clip box: ground and bodies outside a ring are not drawn. */
+/** The clip box: bodies outside a ring are not drawn; the ground stays, so that one knows where one is. */
 import {
   Cartesian3,
   Cesium3DTileset,
@@ -24,7 +24,7 @@ function tilesets({ scene }: CesiumWidget): Cesium3DTileset[] {
 }
 
 export function createClip({ widget, app, draw }: Stage): () => void {
-  const { globe, primitives } = widget.scene;
+  const { primitives } = widget.scene;
   const cut = new WeakSet<Cesium3DTileset>();
   const one = (tileset: Cesium3DTileset) => {
     // What a mesh has cut out already stays: it has holes where models stand.
@@ -37,8 +37,6 @@ export function createClip({ widget, app, draw }: Stage): () => void {
     cut.add(tileset);
   };
   const apply = () => {
-    if (app.clip) globe.clippingPolygons = outside(app.clip);
-    else if (globe.clippingPolygons) globe.clippingPolygons.enabled = false;
     for (const tileset of tilesets(widget)) one(tileset);
     draw();
   };

@@ -159,7 +159,7 @@ export interface AppState {
   area: Area | null;
   /** The line of a terrain profile; degrees. */
   profile: Area | null;
-  /** Nothing outside of this ring is drawn. */
+  /** No body outside of this ring is drawn. */
   clip: Area | null;
   compare: Compare | null;
   /** The scene could not start: why. */

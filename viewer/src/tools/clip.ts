@@ -1,5 +1,5 @@
 import { TOOL as BOX } from "./box";
 import type { Tool } from "./tool";
 
-/** Nothing outside the box is drawn. */
+/** No body outside the box is drawn. */
 export const TOOL: Tool = { ...BOX, id: "clip" };
