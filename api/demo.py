@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import orjson
 from api.state import Twin
 from api.upkeep import ready
 from pipelines.ingest import ingest
+from pipelines.readers import pointclouds
 from pipelines.reading import Request, request
-from twin.errors import TwinError
+from twin.errors import MissingPart, TwinError
 from twin.settings import Settings
 from twin.store import Store
 
@@ -55,7 +56,7 @@ def build(store: Store, settings: Settings, say: Say, doing: Say) -> None:
         f"  {len(manifest['layers'])} deliveries written in {time.monotonic() - began:.0f} s; taking them in …"
     )
     doing("taking the sample county in")
-    requests = [delivery(entry, folder) for entry in manifest["layers"]]
+    requests = [delivery(entry, folder) for entry in _possible(manifest["layers"], say)]
     reports = ingest(store, requests, settings)
     rows = sum(r.accepted for r in reports)
     refused = sum(r.quarantined for r in reports)
@@ -64,6 +65,16 @@ def build(store: Store, settings: Settings, say: Say, doing: Say) -> None:
     say(
         f"  {rows:,} rows in {len(reports)} deliveries, {refused} refused, after {time.monotonic() - began:.0f} s"
     )
+
+
+def _possible(entries: Sequence[Mapping[str, Any]], say: Say) -> list[Mapping[str, Any]]:
+    """The entries that this installation can take in; it says which it cannot."""
+    try:
+        pointclouds.python()
+    except MissingPart as error:
+        say(f"  without the point cloud: {error}")
+        return [entry for entry in entries if entry["kind"] != "pointcloud"]
+    return list(entries)
 
 
 def _run(command: list[str]) -> None:

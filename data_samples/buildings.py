@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from data_samples import estates, files, manifest, offices, place, shapes
+from data_samples import estates, files, manifest, offices, place, shapes, works
 from data_samples.manifest import Entry
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ PLACES = [
     "秋实",
     "听涛",
 ]
+PATTERNS = {**estates.PATTERNS, "chemical": works.chemical}
 KINDS = ["花园", "小区", "家园", "新苑", "名居", "华府", "雅苑", "公馆", "里", "佳园"]
 RAISED = 0.006
 """Share of low buildings that got another storey between two surveys."""
@@ -104,7 +105,7 @@ def _block(blocks: Blocks, k: int, rng: np.random.Generator) -> Iterator[dict[st
         str(blocks.use[k]),
         max(shapely.get_parts(blocks.land[k]), key=lambda part: part.area, default=None),
     )
-    if land is None or use not in estates.PATTERNS:
+    if land is None or use not in PATTERNS:
         return
     angle, about = _square(land)
     name = str(blocks.name[k]) or PLACES[rng.integers(len(PLACES))] + KINDS[rng.integers(len(KINDS))]
@@ -116,7 +117,7 @@ def _block(blocks: Blocks, k: int, rng: np.random.Generator) -> Iterator[dict[st
         fresh = partial(estates.tower, years=(2024, 2025))
         yield from (_rows(group, angle, about, rng) for group in fresh(replace(site, name="盐韵新城")))
         return
-    for group in estates.PATTERNS[use](site):
+    for group in PATTERNS[use](site):
         yield _rows(
             replace(group, years=ages) if ages and group.use in {"residential", "commercial"} else group,
             angle,

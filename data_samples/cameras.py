@@ -56,7 +56,7 @@ def _arms(graph: Streets, node: int, edges: NDArray[np.int64], before: int) -> l
     """One camera an arm (and a dome in the middle of a big crossing)."""
     here = graph.nodes[node]
     names = list(dict.fromkeys(graph.name[edges]))[:2]
-    title = f"{names[0]}与{names[1]}路口"
+    title = f"{names[0]}与{names[1]}{'口' if names[1].endswith('路') else '路口'}"
     rows = []
     for k, edge in enumerate(edges.tolist()):
         other = graph.nodes[graph.end[edge] if graph.start[edge] == node else graph.start[edge]]

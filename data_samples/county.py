@@ -15,9 +15,11 @@ from data_samples import (
     governance,
     landmarks,
     manifest,
+    oblique,
     ortho,
     pipes,
     places,
+    scan,
     sensors,
     streets,
     terrain,
@@ -89,6 +91,9 @@ def write(
         folder,
         np.random.default_rng([seed, 8]),
     )
+    tell("oblique mesh, point cloud")
+    entries.append(oblique.write(oblique.seen(block, houses, ground), ground, folder))
+    entries.append(scan.write(graph, houses, ground, folder, np.random.default_rng([seed, 9])))
     contents = manifest.Manifest(
         layers=tuple(entries), site=manifest.site(), seed=seed, until=end.isoformat()
     )

@@ -31,6 +31,7 @@ LAND_USE = {
     "heritage": "commercial",
     "office": "commercial",
     "industrial": "industrial",
+    "chemical": "industrial",
     "port": "port",
     "utility": "utility",
     "school": "education",

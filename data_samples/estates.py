@@ -53,7 +53,7 @@ class Group:
     """What a building of the group is called: `{n}` is its number on the block."""
 
 
-def _grid(
+def lattice(
     site: Site, dx: float, dy: float, *, edge: tuple[float, float], jitter: float = 0.0
 ) -> NDArray[np.float64]:
     """Centres of a lattice that fills the land's box symmetrically; (n, 2)."""
@@ -76,7 +76,7 @@ def _kept(
     return np.asarray(keep)
 
 
-def _stamped(
+def stamped(
     site: Site, templates: Sequence[Polygon], at: NDArray[np.float64], *, drop: float = 0.0
 ) -> NDArray[np.object_]:
     which = site.rng.integers(len(templates), size=len(at))
@@ -84,7 +84,7 @@ def _stamped(
     return placed[_kept(site, placed, drop=drop)]
 
 
-def _inner(site: Site, setback: float) -> Site:
+def set_back(site: Site, setback: float) -> Site:
     """The site without a strip along its edge."""
     inner = shapely.get_parts(site.land.buffer(-setback, join_style="mitre"))
     land = max(inner, key=lambda part: part.area, default=shapely.Polygon())
@@ -143,10 +143,10 @@ def slab(
     """Rows of south-facing flats behind a rim of shops."""
     yield from shops(site, share=shop)
     width = float(site.rng.choice([34.0, 46.0, 58.0]))
-    inner = _inner(site, 18 if shop else 7)
+    inner = set_back(site, 18 if shop else 7)
     templates = [shapes.flats(width, 12.6), shapes.flats(width, 12.6), shapes.slab(width, 13.0)]
     row = 12.6 + floors[1] * 3 * 1.15
-    placed = _stamped(inner, templates, _grid(inner, width + 11, row, edge=(width / 2, 7)), drop=0.03)
+    placed = stamped(inner, templates, lattice(inner, width + 11, row, edge=(width / 2, 7)), drop=0.03)
     storeys = np.full(len(placed), site.rng.integers(floors[0], floors[1] + 1))
     yield Group(
         shapes=placed,
@@ -166,11 +166,11 @@ def newslab(site: Site) -> Iterator[Group]:
 def tower(site: Site, *, years: tuple[int, int] = (2012, 2025)) -> Iterator[Group]:
     """Point towers in a park behind a broken rim of shops."""
     yield from shops(site, share=0.45, years=years, floors=(2, 3))
-    inner = _inner(site, 22)
+    inner = set_back(site, 22)
     templates = [shapes.cross(30, 24, 14), shapes.flats(34, 15), shapes.cross(26, 26, 15)]
-    at = _grid(inner, 50, 58, edge=(16, 14))
+    at = lattice(inner, 50, 58, edge=(16, 14))
     at[:, 0] += np.where(np.round((at[:, 1] - at[0, 1]) / 58).astype(np.int64) % 2, 9, -9)
-    placed = _stamped(inner, templates, at, drop=0.06)
+    placed = stamped(inner, templates, at, drop=0.06)
     top = int(site.rng.integers(20, 34))
     storeys = np.clip(top - 3 * site.rng.integers(0, 3, len(placed)), 18, 33)
     yield Group(
@@ -186,14 +186,14 @@ def tower(site: Site, *, years: tuple[int, int] = (2012, 2025)) -> Iterator[Grou
 def oldtown(site: Site) -> Iterator[Group]:
     """The old town: courtyards wall to wall, with low shops on the streets."""
     yield from shops(site, share=0.9, years=(1958, 1995), floors=(1, 2))
-    inner = _inner(site, 14.5)
+    inner = set_back(site, 14.5)
     templates = [
         shapes.ring(16.5, 18.5, 4.6),
         shapes.court(16.5, 18.5, 4.8),
         shapes.ring(16.0, 17.5, 4.4),
         shapes.ell(15.5, 17.0, 5.6),
     ]
-    placed = _stamped(inner, templates, _grid(inner, 19.4, 22.5, edge=(8.5, 9.5), jitter=0.5), drop=0.07)
+    placed = stamped(inner, templates, lattice(inner, 19.4, 22.5, edge=(8.5, 9.5), jitter=0.5), drop=0.07)
     yield Group(
         shapes=placed,
         use="residential",
@@ -212,7 +212,7 @@ def village(site: Site) -> Iterator[Group]:
         shapes.slab(13.0, 8.4),
         shapes.court(12.6, 13.0, 4.0),
     ]
-    placed = _stamped(site, templates, _grid(site, 15.4, 17.2, edge=(6.8, 6.7), jitter=0.5), drop=0.08)
+    placed = stamped(site, templates, lattice(site, 15.4, 17.2, edge=(6.8, 6.7), jitter=0.5), drop=0.08)
     storeys = np.where(site.rng.random(len(placed)) < 0.16, 2, 1)
     yield Group(
         shapes=placed,
@@ -227,9 +227,9 @@ def village(site: Site) -> Iterator[Group]:
 def cbd(site: Site) -> Iterator[Group]:
     """Offices on podiums, a mall now and then."""
     yield from shops(site, share=0.5, years=(2006, 2020), floors=(3, 4))
-    inner = _inner(site, 20)
+    inner = set_back(site, 20)
     templates = [shapes.slab(38, 26), shapes.cross(36, 32, 20), shapes.slab(30, 30), shapes.ell(44, 34, 16)]
-    placed = _stamped(inner, templates, _grid(inner, 62, 60, edge=(22, 18)), drop=0.05)
+    placed = stamped(inner, templates, lattice(inner, 62, 60, edge=(22, 18)), drop=0.05)
     storeys = _floors(site, len(placed), 10, 26)
     yield Group(
         shapes=placed,
@@ -243,14 +243,14 @@ def cbd(site: Site) -> Iterator[Group]:
 
 def office(site: Site) -> Iterator[Group]:
     """A business park: mid-rise, L and U shapes on lawns."""
-    inner = _inner(site, 9)
+    inner = set_back(site, 9)
     templates = [
         shapes.court(46, 34, 13),
         shapes.ell(44, 32, 14),
         shapes.slab(48, 18),
         shapes.ring(42, 40, 12),
     ]
-    placed = _stamped(inner, templates, _grid(inner, 60, 54, edge=(24, 21)), drop=0.05)
+    placed = stamped(inner, templates, lattice(inner, 60, 54, edge=(24, 21)), drop=0.05)
     yield Group(
         shapes=placed,
         use="office",
@@ -264,10 +264,10 @@ def office(site: Site) -> Iterator[Group]:
 def industrial(site: Site) -> Iterator[Group]:
     """Sheds in rows with an office house at the gate."""
     width, depth = float(site.rng.choice([66.0, 84.0, 108.0])), float(site.rng.choice([30.0, 36.0, 42.0]))
-    placed = _stamped(
+    placed = stamped(
         site,
         [shapes.slab(width, depth), shapes.slab(width, depth - 6)],
-        _grid(site, width + 14, depth + 16, edge=(width / 2 + 4, depth / 2 + 4)),
+        lattice(site, width + 14, depth + 16, edge=(width / 2 + 4, depth / 2 + 4)),
         drop=0.08,
     )
     yield Group(
@@ -282,8 +282,8 @@ def industrial(site: Site) -> Iterator[Group]:
 
 def port(site: Site) -> Iterator[Group]:
     """Warehouses and silos' sheds of the port."""
-    placed = _stamped(
-        site, [shapes.slab(120, 46), shapes.slab(104, 40)], _grid(site, 140, 70, edge=(64, 28)), drop=0.2
+    placed = stamped(
+        site, [shapes.slab(120, 46), shapes.slab(104, 40)], lattice(site, 140, 70, edge=(64, 28)), drop=0.2
     )
     yield Group(
         shapes=placed,
@@ -302,9 +302,9 @@ def school(site: Site) -> Iterator[Group]:
     main = shapes.stamp(
         [shapes.comb(min(72.0, wide * 0.45), 40, 12)], np.zeros(1, np.int64), np.array([[x, north - 34]])
     )
-    yield _single(site, main, "school", 5, 3.7, (1996, 2021), site.name + "教学楼")
+    yield single(site, main, "school", 5, 3.7, (1996, 2021), site.name + "教学楼")
     rows = np.column_stack((np.full(3, west + wide * 0.16), north - 26 - np.arange(3) * 30))
-    yield _single(
+    yield single(
         site,
         shapes.stamp([shapes.slab(min(44.0, wide * 0.2), 12)], np.zeros(3, np.int64), rows),
         "school",
@@ -314,7 +314,7 @@ def school(site: Site) -> Iterator[Group]:
         site.name + "宿舍{n}号楼",
     )
     hall = np.array([[east - wide * 0.15, north - 36], [east - wide * 0.15, north - tall * 0.52]])
-    yield _single(
+    yield single(
         site,
         shapes.stamp([shapes.slab(min(36.0, wide * 0.2), 32)], np.zeros(2, np.int64), hall),
         "school",
@@ -325,7 +325,7 @@ def school(site: Site) -> Iterator[Group]:
     )
 
 
-def _single(
+def single(
     site: Site,
     placed: NDArray[np.object_],
     use: str,
@@ -346,11 +346,11 @@ def hospital(site: Site) -> Iterator[Group]:
     x, y, wide, tall = (west + east) / 2, (south + north) / 2, east - west, north - south
     one = np.zeros(1, np.int64)
     front = shapes.stamp([shapes.comb(min(96.0, wide * 0.6), 40, 13)], one, np.array([[x, y - tall * 0.2]]))
-    yield _single(site, front, "hospital", 5, 4.1, (2003, 2019), site.name + "门诊楼")
+    yield single(site, front, "hospital", 5, 4.1, (2003, 2019), site.name + "门诊楼")
     ward = shapes.stamp([shapes.cross(min(70.0, wide * 0.45), 36, 18)], one, np.array([[x, y + tall * 0.2]]))
-    yield _single(site, ward, "hospital", 16, 3.8, (2008, 2020), site.name + "住院楼")
+    yield single(site, ward, "hospital", 16, 3.8, (2008, 2020), site.name + "住院楼")
     side = np.array([[west + wide * 0.12, y], [east - wide * 0.12, y]])
-    yield _single(
+    yield single(
         site,
         shapes.stamp([shapes.slab(min(22.0, wide * 0.14), 44)], np.zeros(2, np.int64), side),
         "hospital",
@@ -370,9 +370,9 @@ def government(site: Site) -> Iterator[Group]:
         np.zeros(1, np.int64),
         np.array([[x, north - tall * 0.24]]),
     )
-    yield _single(site, main, "government", 11, 3.9, (2009, 2009), site.name)
+    yield single(site, main, "government", 11, 3.9, (2009, 2009), site.name)
     side = np.array([[x - wide * 0.36, north - tall * 0.34], [x + wide * 0.36, north - tall * 0.34]])
-    yield _single(
+    yield single(
         site,
         shapes.stamp([shapes.slab(20, min(64.0, tall * 0.4))], np.zeros(2, np.int64), side),
         "government",
@@ -385,24 +385,24 @@ def government(site: Site) -> Iterator[Group]:
 
 def market(site: Site) -> Iterator[Group]:
     """A market: long halls side by side."""
-    inner = _inner(site, 8)
+    inner = set_back(site, 8)
     wide = inner.box[2] - inner.box[0]
-    placed = _stamped(
-        inner, [shapes.slab(wide * 0.42, 22)], _grid(inner, wide * 0.46, 34, edge=(wide * 0.21, 12))
+    placed = stamped(
+        inner, [shapes.slab(wide * 0.42, 22)], lattice(inner, wide * 0.46, 34, edge=(wide * 0.21, 12))
     )
-    yield _single(site, placed, "commercial", 2, 5.2, (1996, 2015), site.name + "{n}号厅")
+    yield single(site, placed, "commercial", 2, 5.2, (1996, 2015), site.name + "{n}号厅")
 
 
 def utility(site: Site) -> Iterator[Group]:
     """Works: a control house and halls, well apart."""
-    inner = _inner(site, 14)
-    placed = _stamped(
+    inner = set_back(site, 14)
+    placed = stamped(
         inner,
         [shapes.slab(42, 22), shapes.slab(28, 28), shapes.ell(40, 28, 12)],
-        _grid(inner, 66, 58, edge=(22, 16)),
+        lattice(inner, 66, 58, edge=(22, 16)),
         drop=0.25,
     )
-    yield _single(site, placed, "utility", 2, 5.4, (1994, 2016), site.name + "{n}号房")
+    yield single(site, placed, "utility", 2, 5.4, (1994, 2016), site.name + "{n}号房")
 
 
 def stadium(site: Site) -> Iterator[Group]:
@@ -417,7 +417,7 @@ def stadium(site: Site) -> Iterator[Group]:
     field = shapely.transform(
         disc, lambda at: (at - [middle.x, middle.y]) * [reach * 0.45, reach * 0.66] + [middle.x, middle.y]
     )
-    yield _single(
+    yield single(
         site, np.array([bowl.difference(field)], dtype=object), "sports", 3, 6.5, (2014, 2014), site.name
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from data_samples import files
+from data_samples import files, pipes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,12 +60,15 @@ JUNCTION = {
 
 def points(networks: list[Network], day: str) -> tuple[NDArray[np.object_], dict[str, Any]]:
     """The points that a survey found: Point Z (at the ground, where a surveyor's staff stands) and their columns."""
-    parts = [_rows(network, int(day[:4]), k) for k, network in enumerate(networks)]
+    named = pipes.point_names(networks)
+    parts = [_rows(network, int(day[:4]), k, named[k]) for k, network in enumerate(networks)]
     shapes = np.concatenate([part[0] for part in parts])
     return shapes, {key: np.concatenate([part[1][key] for part in parts]) for key in parts[0][1]}
 
 
-def _rows(network: Network, year: int, k: int) -> tuple[NDArray[np.object_], dict[str, NDArray[Any]]]:
+def _rows(
+    network: Network, year: int, k: int, names: NDArray[np.object_]
+) -> tuple[NDArray[np.object_], dict[str, NDArray[Any]]]:
     kind = network.type
     stood = network.year < year
     ends = np.concatenate((network.start[stood], network.end[stood]))
@@ -80,7 +83,7 @@ def _rows(network: Network, year: int, k: int) -> tuple[NDArray[np.object_], dic
     category[outlet] = {"YS": "outfall", "WS": "pump", "HS": "manhole"}.get(kind.code)
     plain = np.array([title is None for title in appurtenance])
     columns: dict[str, NDArray[Any]] = {
-        "管点编号": np.array([f"{kind.code}{n + 1:05d}" for n in used], dtype=object),
+        "管点编号": names[used],
         "管类": np.full(len(used), kind.group, dtype=object),
         "管线种类": np.full(len(used), kind.code, dtype=object),
         "特征": files.blanked(FEATURES[np.minimum(degree, 6)], ~plain),

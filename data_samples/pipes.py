@@ -181,16 +181,30 @@ def _stood(network: Network, year: int) -> NDArray[np.bool_]:
 
 def lines(networks: list[Network], day: str) -> tuple[NDArray[np.object_], dict[str, Any]]:
     """The pipes that a survey found: LineString Z and their columns, under the names of a survey's line table."""
-    parts = [_line_rows(network, int(day[:4])) for network in networks]
+    named = point_names(networks)
+    parts = [_line_rows(network, int(day[:4]), names) for network, names in zip(networks, named, strict=True)]
     shapes = np.concatenate([part[0] for part in parts])
     return shapes, {key: np.concatenate([part[1][key] for part in parts]) for key in parts[0][1]}
 
 
-def _line_rows(network: Network, year: int) -> tuple[NDArray[np.object_], dict[str, NDArray[Any]]]:
+def point_names(networks: list[Network]) -> list[NDArray[np.object_]]:
+    """What is painted beside each point, an array a network: the class's letters and a serial, `JS1024`."""
+    used: dict[str, int] = {}
+    made = []
+    for network in networks:
+        group, count = network.type.group, len(network.points)
+        first = used.get(group, 0) + 1
+        made.append(np.array([f"{group}{n}" for n in range(first, first + count)], dtype=object))
+        used[group] = first + count - 1
+    return made
+
+
+def _line_rows(
+    network: Network, year: int, point: NDArray[np.object_]
+) -> tuple[NDArray[np.object_], dict[str, NDArray[Any]]]:
     kind, stood = network.type, _stood(network, year)
     start, end = network.start[stood], network.end[stood]
     count = len(start)
-    point = np.array([f"{kind.code}{k + 1:05d}" for k in range(len(network.points))], dtype=object)
     depth = np.round(network.ground - network.points[:, 2], 2)
     size = network.size[stood].astype(str)
     boxed = np.char.find(size, "X") > 0

@@ -36,6 +36,7 @@ CATEGORIES = {
     "fuel": "加油站",
     "port": "港口",
     "scenic": "景点",
+    "industry": "工业园区",
 }
 FROM_USE = {
     "hospital": "hospital",
@@ -48,6 +49,7 @@ FROM_USE = {
     "market": "market",
     "utility": "utility",
     "heritage": "scenic",
+    "chemical": "industry",
 }
 # Name, category and place in the town frame of what has no block of its own.
 EXTRA = (

@@ -23,6 +23,12 @@ def slab(width: float, depth: float) -> Polygon:
 
 
 @cache
+def disc(radius: float) -> Polygon:
+    """A round tank or column."""
+    return shapely.Point(0, 0).buffer(radius, quad_segs=5)
+
+
+@cache
 def flats(width: float, depth: float) -> Polygon:
     """A row of flats: a slab whose stairwells stand out a little to the north."""
     stairs = max(2, round(width / 17))

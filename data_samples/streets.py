@@ -247,6 +247,7 @@ def write(graph: Streets, folder: Path) -> Entry:
     columns = {
         "id": np.array([f"R{k + 1:05d}" for k in range(len(graph))]),
         "name": graph.name,
+        "ref": np.array([skeleton.NUMBERS.get(name) for name in graph.name], dtype=object),
         "class": graph.grade,
         "lanes": np.where(graph.oneway, 1, [LANES[g] for g in graph.grade]),
         "oneway": graph.oneway,

@@ -52,7 +52,13 @@ def pins(known: Facts, skip: int) -> list[tuple[str, float, float]]:
     houses = known.buildings.iloc[skip :: max(len(known.buildings) // COUNT - 1, 1)].iloc[:COUNT]
     at = shapely.get_coordinates(shapely.centroid(np.asarray(houses.geometry.values, object)))
     lon, lat = Transformer.from_crs("EPSG:4548", "EPSG:4490", always_xy=True).transform(*at.T)
-    return list(zip(houses["address"], lon.tolist(), lat.tolist(), strict=True))
+    doors = [_door(k, *said) for k, said in enumerate(zip(houses["name"], houses["address"], strict=True))]
+    return list(zip(doors, lon.tolist(), lat.tolist(), strict=True))
+
+
+def _door(k: int, name: str, address: str) -> str:
+    """An address as people say it: of a house on an estate its number and the stairs, `3号楼2单元`."""
+    return f"{name}{k % 4 + 1}单元" if name.endswith("号楼") else address
 
 
 def _rows(known: Facts, month: str, skip: int) -> list[Row]:

@@ -81,6 +81,14 @@ def test_classes_and_what_depth_refers_to_come_out_in_our_words():
     assert table["z_ref"].to_pylist() == ["crown", "invert", "unknown"]
 
 
+def test_what_is_said_to_be_buried_cannot_lie_above_the_ground():
+    laid = ["直埋", "架空", None, "管沟", "直埋"]
+    done = conformed(*[PIPE] * 5, 起点埋深=[-3.0, -3.0, -3.0, 1.0, 0.0], 埋设方式=laid)
+    assert done.table["id"].to_pylist() == ["p1", "p2", "p3", "p4"]
+    (refused,) = done.rejected
+    assert refused.reason == "from_depth: -3 m is above the ground, but it is laid as 直埋"
+
+
 def test_points_have_a_role_from_their_appurtenance():
     point = shapely.Point(118, 38)
     table = conformed(point, point, PIPE, 附属物=["消火栓", None, None]).table
