@@ -50,6 +50,8 @@ def labelled(files: Sequence[str], told: Said) -> dict[str, Any]:
         raise InvalidParameter(
             f"--layer {layer}: the {FILE} beside the data is of layer {said['layer']!r}; say one of them"
         )
+    if {"date", "valid-from"} & set(told):
+        said = {name: value for name, value in said.items() if name not in ("date", "valid-from")}
     used = sorted(set(said) - set(told))
     note = f"{FILE} beside the data says {', '.join(used)}"
     return {**said, **told, **({"notes": (note,)} if used else {})}
@@ -111,6 +113,7 @@ def request(files: Iterable[str], said: Said) -> Request:
         raise InvalidParameter("date and valid-from are one thing; say one of them")
     day = said.get("valid-from") or said.get("date")
     plain = ("kind", "crs", "vertical", "offset", "tz", "encoding", "repair", "owner", "attribution")
+    texts: dict[str, Any] = {name: said.get(name) for name in plain}
     return Request(
         paths=tuple(files),
         layer=layer_id(said["layer"]),
@@ -128,7 +131,7 @@ def request(files: Iterable[str], said: Said) -> Request:
         lineage=said.get("lineage"),
         due=renewal.checked(said["due"]) if said.get("due") else None,
         notes=tuple(said.get("notes", ())),
-        **{name: said.get(name) for name in plain},
+        **texts,
     )
 
 

@@ -37,13 +37,14 @@ def report(
     if lang not in pages.LANGUAGES:
         raise InvalidParameter(f"--lang {lang[:20]!r}; there are {', '.join(pages.LANGUAGES)}")
     found = taking.report(load(home=home), layer, number)
-    for path, made in (
-        (xlsx, lambda: reporting_xlsx.workbook(found, lang)),
-        (html, lambda: pages.alone("report", reports.drawn(found), lang, WORDS)),
-    ):
-        if path is not None:
-            _write(path, made())
-            typer.echo(f"{path}: report {found['n']} of {layer}", err=as_json)
+    made: list[tuple[Path, bytes]] = []
+    if xlsx:
+        made.append((xlsx, reporting_xlsx.workbook(found, lang)))
+    if html:
+        made.append((html, pages.alone("report", reports.drawn(found), lang, WORDS)))
+    for path, data in made:
+        _write(path, data)
+        typer.echo(f"{path}: report {found['n']} of {layer}", err=as_json)
     if as_json or not (xlsx or html):
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
 

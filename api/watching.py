@@ -101,8 +101,8 @@ class Watch:
         self._seen = {u.main: s for u in found if (s := self._seen.get(u.main))}
         ready = [u for u in found if self._complete(u)]
         for unit in ready:
-            if (claimed := self._claim(unit)) is not None:
-                self._take(claimed)
+            if (moved := self._claim(unit)) is not None:
+                self._take(moved)
         return len(found) - len(ready) + len(self._claimed())
 
     def _complete(self, unit: Unit) -> bool:

@@ -177,7 +177,7 @@ def _shortened(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> boo
 
 
 def _span(rows: list[dict[str, Any]]) -> float:
-    return sum(((r["valid_to"] or OPEN) - r["valid_from"]).total_seconds() for r in rows)
+    return sum(float(((r["valid_to"] or OPEN) - r["valid_from"]).total_seconds()) for r in rows)
 
 
 def _shape(row: dict[str, Any]) -> Any:
