@@ -24,7 +24,7 @@ $(CURDIR)/.tools/bin/uv:
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv
 
 .venv/.ready: pyproject.toml uv.lock .python-version | $(filter-out uv,$(UV))
-	@$(UV) sync --locked --quiet
+	@$(UV) sync --locked --quiet || { echo "make: Python $$(cat .python-version) is needed and everything in uv.lock; install it (python3.12, or pyenv install 3.12), look at the network, and run this again"; exit 1; }
 	@touch $@
 
 # Point clouds go through py3dtiles, whose pins would hold everything else back: an environment beside ours.

@@ -419,21 +419,12 @@ def _heights(scene: _Scene, planted: Planted, seen: Survey, node: int) -> tuple[
     # Means from afar are flatter than the ground.
     ease = 2.0 + 0.5 * (high - low)
     below, above = _reach(scene.kind, float(seen.size[node]))
-    stated = seen.box[node, [2, 5]] + _lift(scene, seen.box[node])
+    stated = seen.box[node, [2, 5]]
+    if scene.way is not None:
+        stated = stated + scene.way.span(seen.box[node])
     if absolute(scene.placed) and np.isfinite(stated).all():
         low, high = min(low, float(stated[0])), max(high, float(stated[1]))
     return low - ease - below, high + ease + above
-
-
-def _lift(scene: _Scene, box: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2,) the least and most metres that heights in a box (west, south, low, east, north, high) are shifted by."""
-    if scene.way is None:
-        return np.zeros(2)
-    lon, lat = np.meshgrid(np.linspace(box[0], box[3], 3), np.linspace(box[1], box[4], 3))
-    shift = scene.way.shift(lon.ravel(), lat.ravel())
-    # Where a grid knows nothing the rows there are not shifted.
-    shift = np.append(shift[np.isfinite(shift)], 0.0) if not np.isfinite(shift).all() else shift
-    return np.array([shift.min(), shift.max()])
 
 
 def _reach(kind: Kind, size: float) -> tuple[float, float]:

@@ -71,6 +71,15 @@ class Way:
     shift: Shift = field(repr=False, compare=False)
     """Metres to add to a height of the source."""
 
+    def span(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(2,) the least and most metres that heights in a box (west, south, low, east, north, high) are shifted by."""
+        lon, lat = np.meshgrid(np.linspace(box[0], box[3], 3), np.linspace(box[1], box[4], 3))
+        shift = self.shift(lon.ravel(), lat.ravel())
+        known = np.isfinite(shift)
+        # Where a grid knows nothing the rows there are not shifted.
+        shift = shift if known.all() else np.append(shift[known], 0.0)
+        return np.array([shift.min(), shift.max()])
+
 
 def code(name: str, option: str = "--vertical") -> str:
     """What a layer carries for a vertical datum's name: an EPSG code, `ellipsoid` or `unknown`.

@@ -13,13 +13,12 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from pipelines.readers.epanet import batch
 from pipelines.readers.models import inp, schematic
+from pipelines.readers.models.placed import batch
 from pipelines.readers.models.swmm_rows import read_areas, read_links, read_nodes, units_note, units_of
 from pipelines.readers.reader import Options, Part, Reader
-from twin.errors import UnknownCRS, UnreadableFile
+from twin.errors import UnreadableFile
 from twin.model import Titles
-from twin.space import crs as crs_of
 
 TEXT, NUMBER = pa.string(), pa.float64()
 COMMON: Final = {"id": TEXT, "row": pa.int64(), "class": TEXT, "role": TEXT, "z_ref": TEXT, "tag": TEXT}
@@ -58,17 +57,12 @@ def read(paths: tuple[Path, ...], options: Options) -> Iterator[Part]:
 
 def claims(path: Path) -> bool:
     """Whether an `.inp` file is SWMM's."""
-    with path.open("rb") as file:
-        names = {line.strip().upper()[:5] for line in file if line.lstrip().startswith(b"[")}
+    names = inp.names(path)
     return b"[PIPE" not in names and any(sign in names for sign in SIGNS)
 
 
 def _model(path: Path, options: Options) -> Iterator[Part]:
-    if options.crs is None:
-        raise UnknownCRS(
-            f"{path.name}: a SWMM file cannot state its CRS; pass --crs, for example --crs EPSG:4548"
-        )
-    crs = crs_of(options.crs)
+    crs = inp.crs(path, options.crs, "a SWMM")
     found = inp.sections(path, options.encoding)
     units = units_of(found.get("OPTI", []))
     nodes = read_nodes(found, units)

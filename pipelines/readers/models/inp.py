@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from twin.errors import TooLarge, UnreadableFile
+import pyproj
+
+from twin import space
+from twin.errors import TooLarge, UnknownCRS, UnreadableFile
 
 LARGEST: Final = 1 << 30
 WORD: Final = re.compile(r'"([^"]*)"|(\S+)')
@@ -27,6 +30,25 @@ class Line:
     def word(self, n: int) -> str | None:
         """The nth word; None where the line is shorter."""
         return self.words[n] if n < len(self.words) else None
+
+
+def names(path: Path) -> set[bytes]:
+    """The sections' names as far as five bytes with their bracket, to tell whose file it is."""
+    with path.open("rb") as file:
+        return {line.strip().upper()[:5] for line in file if line.lstrip().startswith(b"[")}
+
+
+def crs(path: Path, said: str | None, title: str) -> pyproj.CRS:
+    """The CRS that the caller names: the format has no place for one.
+
+    Raises:
+        UnknownCRS: nobody names one.
+    """
+    if said is None:
+        raise UnknownCRS(
+            f"{path.name}: {title} file cannot state its CRS; pass --crs, for example --crs EPSG:4548"
+        )
+    return space.crs(said)
 
 
 def sections(path: Path, encoding: str | None) -> dict[str, list[Line]]:
